@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conf: one table of options, fed from defaults, a file, the environment and
+ * flags; the later source wins.
+ *
+ * A row gives an option its name, type, default, place in a struct, reload rule
+ * and help text; everything that speaks of options is derived from the table.
+ * The key is the path in the registry image's config.yml joined by dots
+ * ("http.addr"). In an ini file the section is the path up to the last dot
+ * ("[http] addr = …"); in the environment it is REGISTRY_HTTP_ADDR.
+ * Bytes in, values out: the caller reads the file. Loop thread.
+ */
+#ifndef LIB_CONF_H
+#define LIB_CONF_H
+
+#include "lib/rc.h"
+#include "lib/span.h"
+
+/* What a row's text becomes, and the C type at its offset. */
+enum conf_type {
+    CONF_STRING,   /* const char *, never NULL; the conf's memory */
+    CONF_BOOL,     /* bool: true|false|yes|no|on|off (YAML 1.1) */
+    CONF_COUNT,    /* uint64_t */
+    CONF_SIZE,     /* uint64_t bytes: 4096, 64KiB, 4MiB, 1GiB */
+    CONF_DURATION, /* uint64_t milliseconds: 10s, 1h30m, 500ms (Go's form); bare 0 */
+    CONF_ENUM,     /* int: index of the word in `expects`, "error|warn|info|debug" */
+    CONF_LATER     /* the registry image has it, this server not yet: named in a warning.
+                      The key stands for itself and everything below it. */
+};
+
+enum conf_reload { CONF_RELOAD, CONF_RESTART };
+
+struct conf_option {
+    const char *key;
+    enum conf_type type;
+    size_t offset;
+    const char *initial; /* as a file would say it */
+    enum conf_reload reload;
+    const char *expects; /* CONF_ENUM: the words; else NULL */
+    const char *help;
+};
+
+enum conf_source { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
+
+struct conf; /* a table, a target being filled, and who set what */
+
+/* Fills target with the defaults. table and target are borrowed; strings in
+ * target live as long as the conf. */
+struct conf *conf_new(const struct conf_option *table, size_t count, void *target);
+void conf_free(struct conf *c);
+
+/* ini or yaml, told apart by the name's ending, else by content. An unknown key or
+ * a bad value is RC_INTERNAL with the detail "FILE:LINE: KEY: what was expected". */
+enum rc conf_load_file(struct conf *c, const char *name, struct span text,
+                       struct fault *f) MUST_CHECK;
+/* environ-like array, ends in NULL. Variables outside REGISTRY_ are ignored, unknown
+ * ones inside it warned about (Kubernetes makes some); a bad value is an error. */
+enum rc conf_load_env(struct conf *c, char *const *env, struct fault *f) MUST_CHECK;
+/* One option from a flag; `where` is for messages. */
+enum rc conf_set(struct conf *c, enum conf_source source, const char *where, struct span key,
+                 struct span value, struct fault *f) MUST_CHECK;
+
+/* The warnings so far, one line each; the conf's memory. NULL ends the walk: start with i = 0. */
+const char *conf_warning(const struct conf *c, size_t i);
+enum conf_source conf_source_of(const struct conf *c, const char *key);
+
+#endif

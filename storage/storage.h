@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * storage: repositories, blobs, uploads, manifests and tags on a disk.
+ *
+ * The only header of this folder that others include. It speaks in names and
+ * digests; where that is on the disk is layout.c's alone.
+ *
+ * Ordinary blocking C. Every function may be called from any thread, at the
+ * same time as any other; a handle (struct upload, struct blob) belongs to one
+ * thread at a time. The disk is the truth: nothing is remembered between calls,
+ * so that what changes by hand or by another process is seen at once.
+ *
+ * A function that answers RC_OK after a change has put it on the disk: data
+ * fsynced, renamed into place, directories fsynced.
+ *
+ * Outcomes that any function can have, not repeated below: RC_NO_SPACE, RC_IO.
+ */
+#ifndef STORAGE_STORAGE_H
+#define STORAGE_STORAGE_H
+
+#include "lib/arena.h"
+#include "lib/digest.h"
+#include "lib/name.h"
+#include "lib/oci.h"
+#include "lib/rc.h"
+
+struct store;
+
+/* Opens the tree below root, making what is missing. RC_IO if it cannot be used. */
+enum rc store_open(const char *root, struct store **out, struct fault *f) MUST_CHECK;
+void store_close(struct store *s);
+/* Can the root be read and reached? For health. */
+enum rc store_check(struct store *s, struct fault *f) MUST_CHECK;
+
+/* ---- Blobs. A blob is seen through a repository that links it. ---------------- */
+
+/* An open blob. fd is at any offset; use pread or sendfile. */
+struct blob {
+    int fd;
+    uint64_t size;
+    struct digest digest; /* of the content: may differ from what was asked for, if
+                             the registry image left an alias link */
+};
+
+/* RC_BLOB_UNKNOWN if the repository does not link it or its data is gone. */
+enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                  struct fault *f) MUST_CHECK; /* out->fd is -1 */
+enum rc blob_open(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                  struct fault *f) MUST_CHECK;
+void blob_close(struct blob *b);
+/* Takes away the repository's link; the data stays for the collection. RC_BLOB_UNKNOWN. */
+enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d,
+                    struct fault *f) MUST_CHECK;
+/* Links a blob of one repository in another. RC_BLOB_UNKNOWN if `from` does not have it. */
+enum rc blob_mount(struct store *s, struct name from, struct name to, const struct digest *d,
+                   struct fault *f) MUST_CHECK;
+
+/* ---- Uploads. An upload outlives the connection and the process. --------------- */
+
+struct upload;
+
+struct upload_id {
+    char s[UPLOAD_ID_LEN + 1];
+};
+
+/* Begins an empty upload and hands out its id. */
+enum rc upload_begin(struct store *s, struct name repo, struct upload_id *out,
+                     struct fault *f) MUST_CHECK;
+/* Takes hold of it for writing. RC_UPLOAD_UNKNOWN; RC_UPLOAD_BUSY if someone else has it. */
+enum rc upload_open(struct store *s, struct name repo, struct span id, struct upload **out,
+                    struct fault *f) MUST_CHECK;
+/* Bytes received so far, without taking hold. RC_UPLOAD_UNKNOWN. */
+enum rc upload_size(struct store *s, struct name repo, struct span id, uint64_t *out,
+                    struct fault *f) MUST_CHECK;
+uint64_t upload_offset(const struct upload *u);
+enum rc upload_append(struct upload *u, struct span bytes, struct fault *f) MUST_CHECK;
+/* Puts what was received on the disk, so that it can go on after a restart. */
+enum rc upload_sync(struct upload *u, struct fault *f) MUST_CHECK;
+/* Makes it the blob d of its repository, and the upload is over. RC_DIGEST_INVALID if
+ * the content is another: then the upload is over too, and nothing of it stays. */
+enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f) MUST_CHECK;
+/* Lets go of it. What was received stays for a later upload_open. u may be NULL. */
+void upload_close(struct upload *u);
+/* Ends it and removes what was received. RC_UPLOAD_UNKNOWN, RC_UPLOAD_BUSY. */
+enum rc upload_cancel(struct store *s, struct name repo, struct span id,
+                      struct fault *f) MUST_CHECK;
+
+/* ---- Manifests and tags. ------------------------------------------------------- */
+
+struct manifest {
+    struct digest digest;
+    const char *media_type; /* static */
+    struct span bytes;      /* the arena's */
+};
+
+/* RC_MANIFEST_UNKNOWN for an unknown tag or digest, or if its data is gone. */
+enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
+                     struct arena *a, struct manifest *out, struct fault *f) MUST_CHECK;
+
+/* What a client pushes. */
+struct manifest_new {
+    struct span bytes;
+    struct digest digest;              /* of the bytes */
+    const struct oci_manifest *parsed; /* of the bytes */
+    const struct tag *tag;             /* NULL: by digest only */
+};
+/* Checks that what it refers to is in the repository, stores it, moves the tag.
+ * RC_MANIFEST_BLOB_UNKNOWN, one fault item for each missing digest. */
+enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
+                     struct fault *f) MUST_CHECK;
+/* By digest: the manifest and the tags that point at it. By tag: that tag alone.
+ * RC_MANIFEST_UNKNOWN. */
+enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
+                        struct fault *f) MUST_CHECK;
+
+/* ---- Lists, in byte order. ------------------------------------------------------ */
+
+/* Which part of a list: the first `limit` entries after `last`. */
+struct page {
+    struct span last; /* empty: from the start; need not exist */
+    uint64_t limit;
+};
+
+struct list {
+    struct span *items; /* the arena's */
+    size_t count;
+    bool more; /* there are entries after the last one */
+};
+
+/* RC_NAME_UNKNOWN if there is no such repository. */
+enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct arena *a,
+                 struct list *out, struct fault *f) MUST_CHECK;
+/* Repositories that have a manifest or an upload. */
+enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct list *out,
+                  struct fault *f) MUST_CHECK;
+
+#endif
