@@ -76,8 +76,9 @@ void fault_init(struct fault *f, struct arena *a);
  * one sentence. f may be NULL; fmt may be NULL for an outcome without words. */
 enum rc fault(struct fault *f, enum rc rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The same for a failed system call: ENOSPC and EDQUOT become RC_NO_SPACE,
- * ENOENT and ENOTDIR RC_NOT_FOUND, everything else RC_IO. */
+/* The same for a failed system call: ENOSPC and EDQUOT become RC_NO_SPACE, everything
+ * else RC_IO. ENOENT and ENOTDIR become RC_NOT_FOUND and add no item: that a file is not
+ * there is an answer, and whoever asked says whether it is a fault. */
 enum rc fault_errno(struct fault *f, int err, const char *what, const char *path);
 
 /* A name for logs: "manifest unknown", in the registry image's spelling. */

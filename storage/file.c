@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file: what a file goes through to be there for good.
+ *
+ *   file_put     temp file → write → fsync → rename → fsync directory
+ *   file_move    (synced by its writer) → rename → fsync directory
+ *   file_mkdirs  for each directory made: fsync the one above it
+ */
+#include "storage/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 1100, TREE_DEPTH_MAX = 256 };
+
+enum rc tree_open(struct tree *t, const char *root, struct fault *f)
+{
+    if (mkdir(root, 0777) != 0 && errno != EEXIST)
+        return fault_errno(f, errno, "make the root directory", root);
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fault_errno(f, errno, "open the root directory", root);
+    t->fd = fd;
+    atomic_init(&t->mkdirs, 0);
+    return RC_OK;
+}
+
+void tree_close(struct tree *t)
+{
+    file_close(t->fd);
+    t->fd = -1;
+}
+
+static int open_flags(enum file_mode mode)
+{
+    switch (mode) {
+    case FILE_READ:
+        return O_RDONLY | O_CLOEXEC;
+    case FILE_APPEND:
+        return O_RDWR | O_APPEND | O_CLOEXEC;
+    case FILE_CREATE:
+        return O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+    }
+    return O_RDONLY | O_CLOEXEC;
+}
+
+static int open_retry(struct tree *t, const char *path, int flags)
+{
+    int fd;
+    do
+        fd = openat(t->fd, path, flags, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+enum rc file_open(struct tree *t, const char *path, enum file_mode mode, int *fd, struct fault *f)
+{
+    int got = open_retry(t, path, open_flags(mode));
+    if (got < 0)
+        return fault_errno(f, errno, "open", path);
+    *fd = got;
+    return RC_OK;
+}
+
+void file_close(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static struct file_info info_of(const struct stat *st)
+{
+    return (struct file_info){.size = (uint64_t)st->st_size,
+                              .inode = st->st_ino,
+                              .is_dir = S_ISDIR(st->st_mode),
+                              .mtime = st->st_mtime};
+}
+
+enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struct fault *f)
+{
+    struct stat st;
+    if (fstatat(t->fd, path, &st, 0) != 0)
+        return fault_errno(f, errno, "stat", path);
+    *out = info_of(&st);
+    return RC_OK;
+}
+
+enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return fault_errno(f, errno, "stat", "an open file");
+    *out = info_of(&st);
+    return RC_OK;
+}
+
+enum rc file_lock(int fd, struct fault *f)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return RC_OK;
+    if (errno == EWOULDBLOCK)
+        return fault(f, RC_UPLOAD_BUSY, NULL);
+    return fault_errno(f, errno, "lock", "an open file");
+}
+
+enum rc file_write(int fd, struct span bytes, struct fault *f)
+{
+    while (bytes.n > 0) {
+        ssize_t n = write(fd, bytes.p, bytes.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fault_errno(f, errno, "write", "an open file");
+        bytes = span_skip(bytes, (size_t)n);
+    }
+    return RC_OK;
+}
+
+enum rc file_read_at(int fd, uint64_t offset, char *p, size_t n, size_t *got, struct fault *f)
+{
+    size_t done = 0;
+    while (done < n) {
+        ssize_t r = pread(fd, p + done, n - done, (off_t)(offset + done));
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0)
+            return fault_errno(f, errno, "read", "an open file");
+        if (r == 0)
+            break;
+        done += (size_t)r;
+    }
+    *got = done;
+    return RC_OK;
+}
+
+enum rc file_sync(int fd, struct fault *f)
+{
+    /* Not fdatasync: the length is part of what was promised, and a failure is final.
+     * The kernel may drop the dirty pages it could not write, so a retry would lie. */
+    if (fsync(fd) != 0)
+        return fault_errno(f, errno, "fsync", "an open file");
+    return RC_OK;
+}
+
+/* Write-back is a hint: file systems that do not know it write at the fsync. */
+void file_write_back(int fd, uint64_t from, uint64_t n)
+{
+    (void)sync_file_range(fd, (off_t)from, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
+
+void file_write_wait(int fd, uint64_t from, uint64_t n)
+{
+    (void)sync_file_range(fd, (off_t)from, (off_t)n,
+                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                              SYNC_FILE_RANGE_WAIT_AFTER);
+}
+
+enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
+                 struct fault *f)
+{
+    int fd = -1;
+    enum rc rc = file_open(t, path, FILE_READ, &fd, f);
+    if (rc != RC_OK)
+        return rc;
+    struct file_info info;
+    rc = file_stat_fd(fd, &info, f);
+    if (rc == RC_OK && (info.is_dir || info.size > max))
+        rc = fault(f, RC_IO, "%s is not a file of at most %zu bytes", path, max);
+    if (rc == RC_OK) {
+        char *p = arena_alloc(a, info.size + 1);
+        size_t got = 0;
+        rc = file_read_at(fd, 0, p, info.size, &got, f);
+        if (rc == RC_OK)
+            *out = span_from(p, got);
+    }
+    file_close(fd);
+    return rc;
+}
+
+/* ---- Directories. ---------------------------------------------------------------- */
+
+/* The part of a path before its last "/": "" for the tree itself. */
+static void parent_of(const char *path, char out[PATH_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    memcpy(out, path, n);
+    out[n] = 0;
+}
+
+static enum rc sync_dir(struct tree *t, const char *path, struct fault *f)
+{
+    int fd = open_retry(t, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fault_errno(f, errno, "open", path);
+    enum rc rc = file_sync(fd, f);
+    file_close(fd);
+    return rc;
+}
+
+/* Every directory from path up to the tree itself. */
+static enum rc sync_chain(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    (void)snprintf(dir, sizeof(dir), "%s", path);
+    for (;;) {
+        enum rc rc = sync_dir(t, dir, f);
+        if (rc != RC_OK || dir[0] == 0)
+            return rc;
+        parent_of(dir, dir);
+    }
+}
+
+/* Makes what is missing from the deepest directory that exists; *made is that
+ * many levels below it. */
+static enum rc make_missing(struct tree *t, const char *path, unsigned *made, struct fault *f)
+{
+    if (path[0] == 0 || mkdirat(t->fd, path, 0777) == 0) {
+        *made += path[0] != 0;
+        return RC_OK;
+    }
+    if (errno == EEXIST)
+        return RC_OK;
+    if (errno != ENOENT)
+        return fault_errno(f, errno, "make directory", path);
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    enum rc rc = make_missing(t, dir, made, f);
+    if (rc != RC_OK)
+        return rc;
+    if (mkdirat(t->fd, path, 0777) != 0 && errno != EEXIST)
+        return fault_errno(f, errno, "make directory", path);
+    (*made)++;
+    return RC_OK;
+}
+
+/* fsyncs the directories above the `made` deepest ones of path. */
+static enum rc sync_made(struct tree *t, const char *path, unsigned made, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    (void)snprintf(dir, sizeof(dir), "%s", path);
+    enum rc rc = RC_OK;
+    for (; rc == RC_OK && made > 0; made--) {
+        parent_of(dir, dir);
+        rc = sync_dir(t, dir, f);
+    }
+    return rc;
+}
+
+enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
+{
+    /* Another thread may have made some of these directories and not synced them
+     * yet. Then "it exists" is not enough, and the whole chain is synced here too. */
+    unsigned others = atomic_fetch_add(&t->mkdirs, 1);
+    unsigned made = 0;
+    enum rc rc = make_missing(t, path, &made, f);
+    if (rc == RC_OK)
+        rc = others ? sync_chain(t, path, f) : sync_made(t, path, made, f);
+    atomic_fetch_sub(&t->mkdirs, 1);
+    return rc;
+}
+
+enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
+{
+    if (mkdirat(t->fd, path, 0777) != 0)
+        return fault_errno(f, errno, "make directory", path);
+    return RC_OK;
+}
+
+/* ---- Putting things in their place. ----------------------------------------------- */
+
+/* Renames over `to`, making its directory if there is none: it may also go away
+ * between two calls, when a collection empties it. */
+static enum rc rename_into(struct tree *t, const char *from, const char *to, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(to, dir);
+    enum { TRIES = 3 };
+    for (int i = 0; i < TRIES; i++) {
+        if (renameat(t->fd, from, t->fd, to) == 0)
+            return RC_OK;
+        struct stat st;
+        if (errno != ENOENT || fstatat(t->fd, from, &st, AT_SYMLINK_NOFOLLOW) != 0)
+            break;
+        enum rc rc = file_mkdirs(t, dir, f);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return fault_errno(f, errno, "rename to", to);
+}
+
+enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(to, dir);
+    enum rc rc = file_mkdirs(t, dir, f);
+    if (rc == RC_OK)
+        rc = rename_into(t, from, to, f);
+    if (rc == RC_OK)
+        rc = sync_dir(t, dir, f);
+    return rc;
+}
+
+enum durability { DURABLE, NOT_DURABLE };
+
+static enum rc write_temp(struct tree *t, const char *temp, struct span bytes, enum durability d,
+                          struct fault *f)
+{
+    int fd = -1;
+    enum rc rc = file_open(t, temp, FILE_CREATE, &fd, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = file_write(fd, bytes, f);
+    if (rc == RC_OK && d == DURABLE)
+        rc = file_sync(fd, f);
+    file_close(fd);
+    return rc;
+}
+
+/* The name beside path under which it is written. */
+static void temp_name(const char *path, char out[PATH_BYTES])
+{
+    unsigned char id[8];
+    char hex[2 * sizeof(id) + 1];
+    randombytes_buf(id, sizeof(id));
+    (void)snprintf(out, PATH_BYTES, "%s.%s.tmp", path,
+                   sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
+}
+
+static enum rc put(struct tree *t, const char *path, struct span bytes, enum durability d,
+                   struct fault *f)
+{
+    char dir[PATH_BYTES], temp[PATH_BYTES];
+    parent_of(path, dir);
+    temp_name(path, temp);
+    enum rc rc = file_mkdirs(t, dir, f);
+    if (rc == RC_OK)
+        rc = write_temp(t, temp, bytes, d, f);
+    if (rc == RC_OK)
+        rc = rename_into(t, temp, path, f);
+    if (rc != RC_OK)
+        (void)unlinkat(t->fd, temp, 0);
+    else if (d == DURABLE)
+        rc = sync_dir(t, dir, f);
+    return rc;
+}
+
+enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
+{
+    return put(t, path, bytes, DURABLE, f);
+}
+
+enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, struct fault *f)
+{
+    return put(t, path, bytes, NOT_DURABLE, f);
+}
+
+/* ---- Taking things away. ------------------------------------------------------------ */
+
+enum rc file_remove(struct tree *t, const char *path, struct fault *f)
+{
+    if (unlinkat(t->fd, path, 0) != 0)
+        return fault_errno(f, errno, "remove", path);
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    enum rc rc = sync_dir(t, dir, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* the directory is gone too */
+}
+
+void file_remove_empty(struct tree *t, const char *path)
+{
+    (void)unlinkat(t->fd, path, AT_REMOVEDIR);
+}
+
+struct removal {
+    struct tree *tree;
+    const char *dir;
+    int depth;
+    struct fault *fault;
+};
+
+static enum rc remove_below(struct tree *t, const char *path, int depth, struct fault *f);
+
+static enum rc remove_entry(void *ctx, const char *name, bool is_dir)
+{
+    struct removal *r = ctx;
+    char path[PATH_BYTES];
+    int n = snprintf(path, sizeof(path), "%s/%s", r->dir, name);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return fault(r->fault, RC_IO, "a path below %s is too long", r->dir);
+    if (is_dir)
+        return remove_below(r->tree, path, r->depth + 1, r->fault);
+    if (unlinkat(r->tree->fd, path, 0) != 0 && errno != ENOENT)
+        return fault_errno(r->fault, errno, "remove", path);
+    return RC_OK;
+}
+
+static enum rc remove_below(struct tree *t, const char *path, int depth, struct fault *f)
+{
+    if (depth > TREE_DEPTH_MAX)
+        return fault(f, RC_IO, "%s is nested too deeply", path);
+    struct removal r = {.tree = t, .dir = path, .depth = depth, .fault = f};
+    enum rc rc = file_list(t, path, remove_entry, &r, f);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    if (unlinkat(t->fd, path, AT_REMOVEDIR) != 0 && errno != ENOENT)
+        return fault_errno(f, errno, "remove directory", path);
+    return RC_OK;
+}
+
+enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    enum rc rc = remove_below(t, path, 0, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = sync_dir(t, dir, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+/* ---- Walking. ------------------------------------------------------------------------ */
+
+static bool entry_is_dir(int dirfd, const struct dirent *e)
+{
+    if (e->d_type == DT_DIR)
+        return true;
+    if (e->d_type != DT_UNKNOWN)
+        return false;
+    struct stat st;
+    return fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
+                  struct fault *f)
+{
+    int fd = open_retry(t, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return fault_errno(f, errno, "open", path);
+    DIR *d = fdopendir(fd);
+    if (!d) {
+        file_close(fd);
+        return fault_errno(f, errno, "list", path);
+    }
+    enum rc rc = RC_OK;
+    while (rc == RC_OK) {
+        errno = 0;
+        const struct dirent *e = readdir(d);
+        if (!e) {
+            if (errno)
+                rc = fault_errno(f, errno, "list", path);
+            break;
+        }
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            rc = entry(ctx, e->d_name, entry_is_dir(fd, e));
+    }
+    (void)closedir(d);
+    return rc;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * file: every system call on files. Retries what was interrupted, turns errno
+ * into outcomes, and knows the one way to put something on a disk for good:
+ * write beside, fsync, rename, fsync the directory.
+ *
+ * Paths are relative to the tree. Any thread. A missing file or directory is
+ * RC_NOT_FOUND, a full disk RC_NO_SPACE, everything else RC_IO.
+ */
+#ifndef STORAGE_FILE_H
+#define STORAGE_FILE_H
+
+#include <stdatomic.h>
+#include <time.h>
+
+#include "lib/arena.h"
+#include "lib/rc.h"
+#include "lib/span.h"
+
+/* The directory that all paths are relative to. */
+struct tree {
+    int fd;
+    atomic_uint mkdirs; /* calls of file_mkdirs that have made a directory and not yet synced it */
+};
+
+enum rc tree_open(struct tree *t, const char *root, struct fault *f) MUST_CHECK;
+void tree_close(struct tree *t);
+
+struct file_info {
+    uint64_t size;
+    uint64_t inode;
+    bool is_dir;
+    time_t mtime;
+};
+
+enum file_mode { FILE_READ, FILE_APPEND, FILE_CREATE };
+
+enum rc file_open(struct tree *t, const char *path, enum file_mode mode, int *fd,
+                  struct fault *f) MUST_CHECK;
+void file_close(int fd); /* -1 is fine */
+enum rc file_stat(struct tree *t, const char *path, struct file_info *out,
+                  struct fault *f) MUST_CHECK;
+enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f) MUST_CHECK;
+/* Takes the file for this handle alone, as long as it is open. RC_UPLOAD_BUSY if taken. */
+enum rc file_lock(int fd, struct fault *f) MUST_CHECK;
+
+enum rc file_write(int fd, struct span bytes, struct fault *f) MUST_CHECK;
+/* Reads at most n bytes from an offset; *got is less only at the end of the file. */
+enum rc file_read_at(int fd, uint64_t offset, char *p, size_t n, size_t *got,
+                     struct fault *f) MUST_CHECK;
+enum rc file_sync(int fd, struct fault *f) MUST_CHECK;
+/* Has the kernel begin writing [from, from+n) to the disk, without waiting. */
+void file_write_back(int fd, uint64_t from, uint64_t n);
+/* Waits until what file_write_back began for [from, from+n) is written. */
+void file_write_wait(int fd, uint64_t from, uint64_t n);
+
+/* A whole small file. RC_IO if it is larger than max. */
+enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
+                 struct fault *f) MUST_CHECK;
+/* Puts a whole file in its place, for good, making directories as needed. A reader
+ * sees the old bytes or the new ones. */
+enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f) MUST_CHECK;
+/* The same without the fsyncs: for what may be lost or torn in a crash. */
+enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
+                          struct fault *f) MUST_CHECK;
+/* Moves a synced file over `to`, for good, making directories as needed. */
+enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f) MUST_CHECK;
+/* Makes a directory and those above it, for good. One that exists is fine. */
+enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* Makes one directory, not synced. */
+enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+
+/* Removes a file, for good. */
+enum rc file_remove(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* Removes a directory if it is empty; anything else is left alone. */
+void file_remove_empty(struct tree *t, const char *path);
+/* Removes a directory and all below it. One that is not there is fine. */
+enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+
+/* Called for each entry of a directory but "." and ".."; anything but RC_OK ends the
+ * walk and is its outcome. */
+typedef enum rc file_entry_fn(void *ctx, const char *name, bool is_dir);
+enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
+                  struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * layout: the tree of `registry:2` and `registry:3`, below the root directory.
+ *
+ *   docker/registry/v2/
+ *     blobs/<alg>/<hh>/<hex>/data                          layers, configs and manifests
+ *     repositories/<name>/
+ *       _layers/<alg>/<hex>/link                           this repository may read that blob
+ *       _manifests/revisions/<alg>/<hex>/link              it has that manifest
+ *       _manifests/tags/<tag>/current/link                 the tag's manifest
+ *       _manifests/tags/<tag>/index/<alg>/<hex>/link       every manifest the tag ever had
+ *       _uploads/<uuid>/data                               what was received so far
+ *       _uploads/<uuid>/startedat                          RFC 3339
+ *       _uploads/<uuid>/hashstates/<alg>/<offset>          the hash of data up to there
+ *
+ * <hh> are the first two characters of <hex>. A link holds a digest's text and
+ * no newline. A temporary file stands beside the file it will become, with
+ * ".<random>.tmp" behind its name; both servers ignore it.
+ */
+#include "storage/layout.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define BASE "docker/registry/v2"
+#define REPO BASE "/repositories/%.*s"
+#define PATH(...) path_format(__VA_ARGS__)
+
+PRINTF_LIKE(1, 2) static struct path path_format(const char *fmt, ...)
+{
+    struct path p;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(p.s, sizeof(p.s), fmt, args);
+    va_end(args);
+    return p;
+}
+
+struct path layout_blobs(void)
+{
+    return PATH(BASE "/blobs");
+}
+
+struct path layout_repositories(void)
+{
+    return PATH(BASE "/repositories");
+}
+
+struct path layout_blob(const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH(BASE "/blobs/%s/%.2s/%s/data", digest_alg_name(d->alg), hex.s, hex.s);
+}
+
+struct path layout_repo(struct span repo)
+{
+    return PATH(REPO, SPAN_ARG(repo));
+}
+
+struct path layout_repo_layers(struct name repo)
+{
+    return PATH(REPO "/_layers", SPAN_ARG(repo.s));
+}
+
+struct path layout_repo_manifests(struct span repo)
+{
+    return PATH(REPO "/_manifests", SPAN_ARG(repo));
+}
+
+struct path layout_repo_tags(struct name repo)
+{
+    return PATH(REPO "/_manifests/tags", SPAN_ARG(repo.s));
+}
+
+struct path layout_repo_uploads(struct span repo)
+{
+    return PATH(REPO "/_uploads", SPAN_ARG(repo));
+}
+
+struct path layout_repo_revisions(struct span repo, enum digest_alg alg)
+{
+    return PATH(REPO "/_manifests/revisions/%s", SPAN_ARG(repo), digest_alg_name(alg));
+}
+
+struct path layout_layer_link(struct name repo, const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH(REPO "/_layers/%s/%s/link", SPAN_ARG(repo.s), digest_alg_name(d->alg), hex.s);
+}
+
+struct path layout_revision(struct name repo, const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH(REPO "/_manifests/revisions/%s/%s", SPAN_ARG(repo.s), digest_alg_name(d->alg),
+                hex.s);
+}
+
+struct path layout_revision_link(struct name repo, const struct digest *d)
+{
+    return layout_link_in(layout_revision(repo, d));
+}
+
+struct path layout_tag(struct name repo, struct tag tag)
+{
+    return PATH(REPO "/_manifests/tags/%.*s", SPAN_ARG(repo.s), SPAN_ARG(tag.s));
+}
+
+struct path layout_tag_current(struct name repo, struct tag tag)
+{
+    return PATH(REPO "/_manifests/tags/%.*s/current/link", SPAN_ARG(repo.s), SPAN_ARG(tag.s));
+}
+
+struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH(REPO "/_manifests/tags/%.*s/index/%s/%s/link", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
+                digest_alg_name(d->alg), hex.s);
+}
+
+struct path layout_upload(struct name repo, struct span id)
+{
+    return PATH(REPO "/_uploads/%.*s", SPAN_ARG(repo.s), SPAN_ARG(id));
+}
+
+struct path layout_upload_data(struct name repo, struct span id)
+{
+    return layout_data_in(layout_upload(repo, id));
+}
+
+struct path layout_upload_started(struct name repo, struct span id)
+{
+    return PATH(REPO "/_uploads/%.*s/startedat", SPAN_ARG(repo.s), SPAN_ARG(id));
+}
+
+struct path layout_upload_hashes(struct name repo, struct span id, enum digest_alg alg)
+{
+    return PATH(REPO "/_uploads/%.*s/hashstates/%s", SPAN_ARG(repo.s), SPAN_ARG(id),
+                digest_alg_name(alg));
+}
+
+struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg alg,
+                               uint64_t offset)
+{
+    return PATH(REPO "/_uploads/%.*s/hashstates/%s/%" PRIu64, SPAN_ARG(repo.s), SPAN_ARG(id),
+                digest_alg_name(alg), offset);
+}
+
+struct path layout_below(struct path dir, const char *entry)
+{
+    return PATH("%s/%s", dir.s, entry);
+}
+
+bool layout_is_reserved(const char *entry)
+{
+    return entry[0] == '_' || entry[0] == '.';
+}
+
+struct path layout_link_in(struct path dir)
+{
+    return layout_below(dir, "link");
+}
+
+struct path layout_data_in(struct path dir)
+{
+    return layout_below(dir, "data");
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * layout: where everything is on the disk. The tree is drawn in layout.c.
+ * Pure, any thread.
+ */
+#ifndef STORAGE_LAYOUT_H
+#define STORAGE_LAYOUT_H
+
+#include "lib/name.h"
+
+/* A path relative to the root directory. Everything valid fits: a name has 255
+ * characters at most, a tag 128, a digest's hex 128. */
+struct path {
+    char s[1024];
+};
+
+struct path layout_blobs(void);
+struct path layout_repositories(void);
+
+struct path layout_blob(const struct digest *d); /* the data */
+
+struct path layout_repo(struct span repo); /* also of a name not yet known to be valid */
+struct path layout_repo_layers(struct name repo);
+struct path layout_repo_manifests(struct span repo);
+struct path layout_repo_tags(struct name repo);
+struct path layout_repo_uploads(struct span repo);
+struct path layout_repo_revisions(struct span repo, enum digest_alg alg);
+
+struct path layout_layer_link(struct name repo, const struct digest *d);
+struct path layout_revision(struct name repo, const struct digest *d); /* the directory */
+struct path layout_revision_link(struct name repo, const struct digest *d);
+struct path layout_tag(struct name repo, struct tag tag); /* the directory */
+struct path layout_tag_current(struct name repo, struct tag tag);
+struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d);
+
+struct path layout_upload(struct name repo, struct span id); /* the directory */
+struct path layout_upload_data(struct name repo, struct span id);
+struct path layout_upload_started(struct name repo, struct span id);
+struct path layout_upload_hashes(struct name repo, struct span id, enum digest_alg alg);
+struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg alg,
+                               uint64_t offset);
+
+/* path + "/" + entry, for walks. */
+struct path layout_below(struct path dir, const char *entry);
+/* Names that a walk over repositories meets beside nested repositories. */
+bool layout_is_reserved(const char *entry);
+/* The file in a revision's or upload's directory without which it does not exist. */
+struct path layout_link_in(struct path dir);
+struct path layout_data_in(struct path dir);
+
+#endif

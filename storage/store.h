@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store: what the files of this folder share. Not for others.
+ */
+#ifndef STORAGE_STORE_H
+#define STORAGE_STORE_H
+
+#include "storage/file.h"
+#include "storage/layout.h"
+#include "storage/storage.h"
+
+struct store {
+    struct tree tree;
+};
+
+/* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
+ * of the registry image can leave such a file, and it means nothing. */
+enum rc link_get(struct store *s, const char *path, struct digest *out,
+                 struct fault *f) MUST_CHECK;
+enum rc link_put(struct store *s, const char *path, const struct digest *d,
+                 struct fault *f) MUST_CHECK;
+
+/* Makes the directories that the registry image expects in every repository: without
+ * _layers its v2, without _manifests and tags its v3 loses manifests in a collection. */
+enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CHECK;
+/* Does it have a manifest or an upload? */
+enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f) MUST_CHECK;
+
+/* The manifest that a tag points at. RC_MANIFEST_UNKNOWN. */
+enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,
+                struct fault *f) MUST_CHECK;
+enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
+                struct fault *f) MUST_CHECK;
+/* RC_MANIFEST_UNKNOWN. */
+enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fault *f) MUST_CHECK;
+/* Removes the tags that point at d. */
+enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
+                       struct fault *f) MUST_CHECK;
+
+/* Collects names for a list and cuts the page out of them. */
+struct lister {
+    struct arena *arena;
+    struct span *items;
+    size_t count, cap;
+};
+void lister_add(struct lister *l, struct span item); /* copies */
+void lister_fini(struct lister *l);
+/* Sorts, and copies the page's items into the arena. */
+void lister_page(struct lister *l, const struct page *p, struct list *out);
+
+#endif

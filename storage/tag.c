@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tag: names for manifests. A tag exists while its current/link does.
+ */
+#include "storage/store.h"
+
+static enum rc unknown(struct tag tag, enum rc rc, struct fault *f)
+{
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    return fault(f, RC_MANIFEST_UNKNOWN, "unknown tag=%.*s", SPAN_ARG(tag.s));
+}
+
+enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,
+                struct fault *f)
+{
+    return unknown(tag, link_get(s, layout_tag_current(repo, tag).s, out, f), f);
+}
+
+enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
+                struct fault *f)
+{
+    /* The history first: `current` is what makes the tag move. */
+    enum rc rc = link_put(s, layout_tag_index(repo, tag, d).s, d, f);
+    if (rc == RC_OK)
+        rc = link_put(s, layout_tag_current(repo, tag).s, d, f);
+    return rc;
+}
+
+enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fault *f)
+{
+    /* `current` first, for good: a crash half way through leaves no tag behind. */
+    enum rc rc = file_remove(&s->tree, layout_tag_current(repo, tag).s, f);
+    if (rc == RC_OK)
+        rc = file_remove_tree(&s->tree, layout_tag(repo, tag).s, f);
+    return unknown(tag, rc, f);
+}
+
+/* The valid tags of a repository, by name. */
+static enum rc add_tag(void *ctx, const char *name, bool is_dir)
+{
+    struct lister *l = ctx;
+    struct tag tag;
+    if (is_dir && tag_parse(span_of(name), &tag, NULL) == RC_OK)
+        lister_add(l, tag.s);
+    return RC_OK;
+}
+
+static enum rc tag_names(struct store *s, struct name repo, struct lister *l, struct fault *f)
+{
+    enum rc rc = file_list(&s->tree, layout_repo_tags(repo).s, add_tag, l, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+static enum rc delete_if(struct store *s, struct name repo, struct span name,
+                         const struct digest *d, struct fault *f)
+{
+    struct tag tag = {name};
+    struct digest current;
+    enum rc rc = link_get(s, layout_tag_current(repo, tag).s, &current, f);
+    if (rc == RC_OK && digest_eq(&current, d))
+        rc = tag_delete(s, repo, tag, NULL);
+    /* Somebody else may have removed it in between. */
+    return rc == RC_NOT_FOUND || rc == RC_MANIFEST_UNKNOWN ? RC_OK : rc;
+}
+
+enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d, struct fault *f)
+{
+    struct arena a;
+    arena_init(&a);
+    struct lister l = {.arena = &a};
+    enum rc rc = tag_names(s, repo, &l, f);
+    for (size_t i = 0; rc == RC_OK && i < l.count; i++)
+        rc = delete_if(s, repo, l.items[i], d, f);
+    lister_fini(&l);
+    arena_fini(&a);
+    return rc;
+}
+
+enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct arena *a,
+                 struct list *out, struct fault *f)
+{
+    bool exists = false;
+    enum rc rc = repo_exists(s, repo.s, &exists, f);
+    if (rc != RC_OK)
+        return rc;
+    if (!exists)
+        return fault(f, RC_NAME_UNKNOWN, "%.*s", SPAN_ARG(repo.s));
+    struct lister l = {.arena = a};
+    rc = tag_names(s, repo, &l, f);
+    if (rc == RC_OK)
+        lister_page(&l, p, out);
+    lister_fini(&l);
+    return rc;
+}

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * upload: bytes on their way to becoming a blob.
+ *
+ *   offset   bytes in the file
+ *   hashed   bytes in the hash: equal to offset, except after a crash that lost the
+ *            saved state; then the file is read again before the next use
+ *   flushed  bytes that the kernel was told to write to the disk
+ *
+ *   0 ≤ hashed ≤ offset        0 ≤ flushed ≤ offset
+ *
+ * Write-back runs along with the upload, so that the last fsync finds little to do
+ * and the answer to the final PUT does not depend on the layer's size.
+ */
+#include "storage/store.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    FLUSH_BYTES = 8 << 20,  /* write-back begins every so many bytes … */
+    BEHIND_BYTES = 64 << 20 /* … and waits for what is so far behind */
+};
+
+/* Where the hash comes from. One that was loaded may be wrong, so a mismatch is only
+ * believed after reading the file. */
+enum hash_origin { HASH_COMPUTED, HASH_LOADED };
+
+struct upload {
+    struct store *store;
+    struct name repo;   /* in arena */
+    struct span id;     /* in arena */
+    struct arena arena;
+    int fd;
+    uint64_t offset, hashed, flushed;
+    uint64_t saved; /* the offset of the saved hash state, if any */
+    bool synced;    /* everything received is on the disk, with its hash state */
+    enum hash_origin origin;
+    struct hash hash;
+};
+
+static enum rc unknown(struct span id, enum rc rc, struct fault *f)
+{
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    return fault(f, RC_UPLOAD_UNKNOWN, "%.*s", SPAN_ARG(id));
+}
+
+/* A random UUID (RFC 9562, version 4): the registry image's purge looks for one. */
+static struct upload_id new_id(void)
+{
+    unsigned char b[16];
+    char hex[2 * sizeof(b) + 1];
+    struct upload_id id;
+    randombytes_buf(b, sizeof(b));
+    b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
+    b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
+    (void)sodium_bin2hex(hex, sizeof(hex), b, sizeof(b));
+    (void)snprintf(id.s, sizeof(id.s), "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
+                   hex + 16, hex + 20);
+    return id;
+}
+
+static enum rc put_started(struct store *s, struct name repo, struct span id, struct fault *f)
+{
+    char text[32];
+    struct tm tm;
+    time_t now = time(NULL);
+    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+    return file_put_unsynced(&s->tree, layout_upload_started(repo, id).s, span_from(text, n), f);
+}
+
+enum rc upload_begin(struct store *s, struct name repo, struct upload_id *out, struct fault *f)
+{
+    struct upload_id id = new_id();
+    struct span text = span_of(id.s);
+    int fd = -1;
+    enum rc rc = file_mkdirs(&s->tree, layout_repo_uploads(repo.s).s, f);
+    if (rc == RC_OK)
+        rc = file_mkdir(&s->tree, layout_upload(repo, text).s, f);
+    if (rc == RC_OK)
+        rc = put_started(s, repo, text, f);
+    if (rc == RC_OK)
+        rc = file_open(&s->tree, layout_upload_data(repo, text).s, FILE_CREATE, &fd, f);
+    file_close(fd);
+    if (rc == RC_OK)
+        *out = id;
+    return rc;
+}
+
+enum rc upload_size(struct store *s, struct name repo, struct span id, uint64_t *out,
+                    struct fault *f)
+{
+    struct file_info info;
+    if (!upload_id_valid(id))
+        return unknown(id, RC_NOT_FOUND, f);
+    enum rc rc = file_stat(&s->tree, layout_upload_data(repo, id).s, &info, f);
+    if (rc == RC_OK)
+        *out = info.size;
+    return unknown(id, rc, f);
+}
+
+/* ---- The hash: saved, loaded, caught up. ----------------------------------------------- */
+
+struct best_state {
+    uint64_t offset, limit;
+    bool found;
+};
+
+static enum rc consider_state(void *ctx, const char *name, bool is_dir)
+{
+    struct best_state *best = ctx;
+    uint64_t offset;
+    if (is_dir || !span_to_u64(span_of(name), &offset) || offset > best->limit)
+        return RC_OK;
+    if (!best->found || offset > best->offset)
+        *best = (struct best_state){.offset = offset, .limit = best->limit, .found = true};
+    return RC_OK;
+}
+
+/* Takes up the newest saved state. Any doubt: begin again at 0. */
+static void load_hash(struct upload *u)
+{
+    struct store *s = u->store;
+    struct best_state best = {.limit = u->offset};
+    struct span state;
+    struct path dir = layout_upload_hashes(u->repo, u->id, DIGEST_SHA256);
+    hash_init(&u->hash, DIGEST_SHA256);
+    u->hashed = 0;
+    u->origin = HASH_COMPUTED;
+    if (file_list(&s->tree, dir.s, consider_state, &best, NULL) != RC_OK || !best.found)
+        return;
+    struct path path = layout_upload_hash(u->repo, u->id, DIGEST_SHA256, best.offset);
+    struct hash loaded;
+    if (file_get(&s->tree, path.s, HASH_STATE_MAX, &u->arena, &state, NULL) != RC_OK ||
+        !hash_load(&loaded, DIGEST_SHA256, state) || hash_count(&loaded) != best.offset)
+        return;
+    u->hash = loaded;
+    u->hashed = u->saved = best.offset;
+    u->origin = HASH_LOADED;
+}
+
+static void save_hash(struct upload *u)
+{
+    unsigned char state[HASH_STATE_MAX];
+    if (u->hashed != u->offset)
+        return;
+    size_t n = hash_save(&u->hash, state);
+    enum digest_alg alg = u->hash.alg;
+    struct path path = layout_upload_hash(u->repo, u->id, alg, u->offset);
+    if (file_put_unsynced(&u->store->tree, path.s, span_from(state, n), NULL) != RC_OK)
+        return;
+    if (u->saved > 0 && u->saved != u->offset) {
+        struct path old = layout_upload_hash(u->repo, u->id, alg, u->saved);
+        enum rc ignored = file_remove(&u->store->tree, old.s, NULL);
+        (void)ignored;
+    }
+    u->saved = u->offset;
+}
+
+/* Reads what is in the file and not yet in the hash. */
+static enum rc catch_up(struct upload *u, struct fault *f)
+{
+    enum { READ_BYTES = 256 << 10 };
+    if (u->hashed == u->offset)
+        return RC_OK;
+    char *p = must_alloc(READ_BYTES);
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && u->hashed < u->offset) {
+        uint64_t left = u->offset - u->hashed;
+        size_t got = 0;
+        rc = file_read_at(u->fd, u->hashed, p, left < READ_BYTES ? (size_t)left : READ_BYTES,
+                          &got, f);
+        if (rc == RC_OK && got == 0)
+            rc = fault(f, RC_IO, "an upload's file has become shorter");
+        hash_add(&u->hash, span_from(p, rc == RC_OK ? got : 0));
+        u->hashed += rc == RC_OK ? got : 0;
+    }
+    free(p);
+    return rc;
+}
+
+static enum rc rehash(struct upload *u, enum digest_alg alg, struct fault *f)
+{
+    hash_init(&u->hash, alg);
+    u->hashed = 0;
+    u->origin = HASH_COMPUTED;
+    return catch_up(u, f);
+}
+
+/* ---- Taking hold and letting go. ------------------------------------------------------- */
+
+/* Opens the data and locks it; then checks that it is still this upload's: between the
+ * two, another request may have made it a blob, which must not be written to. */
+static enum rc take_hold(struct upload *u, struct fault *f)
+{
+    struct file_info mine, there;
+    struct path path = layout_upload_data(u->repo, u->id);
+    enum rc rc = file_open(&u->store->tree, path.s, FILE_APPEND, &u->fd, f);
+    if (rc == RC_OK)
+        rc = file_lock(u->fd, f);
+    if (rc == RC_OK)
+        rc = file_stat_fd(u->fd, &mine, f);
+    if (rc == RC_OK)
+        rc = file_stat(&u->store->tree, path.s, &there, f);
+    if (rc == RC_OK && mine.inode != there.inode)
+        rc = RC_NOT_FOUND;
+    if (rc == RC_OK)
+        u->offset = u->flushed = mine.size;
+    return unknown(u->id, rc, f);
+}
+
+static void upload_free(struct upload *u)
+{
+    file_close(u->fd);
+    arena_fini(&u->arena);
+    free(u);
+}
+
+enum rc upload_open(struct store *s, struct name repo, struct span id, struct upload **out,
+                    struct fault *f)
+{
+    if (!upload_id_valid(id))
+        return unknown(id, RC_NOT_FOUND, f);
+    struct upload *u = must_calloc(sizeof(*u));
+    u->store = s;
+    u->fd = -1;
+    u->synced = true;
+    arena_init(&u->arena);
+    u->repo = (struct name){arena_span(&u->arena, repo.s)};
+    u->id = arena_span(&u->arena, id);
+    enum rc rc = take_hold(u, f);
+    if (rc != RC_OK) {
+        upload_free(u);
+        return rc;
+    }
+    load_hash(u);
+    *out = u;
+    return RC_OK;
+}
+
+uint64_t upload_offset(const struct upload *u)
+{
+    return u->offset;
+}
+
+static void flush_along(struct upload *u)
+{
+    while (u->offset - u->flushed >= FLUSH_BYTES) {
+        file_write_back(u->fd, u->flushed, FLUSH_BYTES);
+        if (u->flushed >= BEHIND_BYTES)
+            file_write_wait(u->fd, u->flushed - BEHIND_BYTES, FLUSH_BYTES);
+        u->flushed += FLUSH_BYTES;
+    }
+}
+
+enum rc upload_append(struct upload *u, struct span bytes, struct fault *f)
+{
+    enum rc rc = catch_up(u, f);
+    if (rc != RC_OK)
+        return rc;
+    u->synced = false;
+    rc = file_write(u->fd, bytes, f);
+    if (rc != RC_OK) {
+        /* Some of it may have been written: what counts is the file. */
+        struct file_info info;
+        if (file_stat_fd(u->fd, &info, NULL) == RC_OK)
+            u->offset = info.size;
+        return rc;
+    }
+    hash_add(&u->hash, bytes);
+    u->offset += bytes.n;
+    u->hashed += bytes.n;
+    flush_along(u);
+    return RC_OK;
+}
+
+enum rc upload_sync(struct upload *u, struct fault *f)
+{
+    if (u->synced)
+        return RC_OK;
+    /* The data before the state: after a crash, a state never speaks of lost bytes. */
+    enum rc rc = file_sync(u->fd, f);
+    if (rc != RC_OK)
+        return rc;
+    save_hash(u);
+    u->synced = true;
+    return RC_OK;
+}
+
+void upload_close(struct upload *u)
+{
+    if (!u)
+        return;
+    enum rc ignored = upload_sync(u, NULL); /* the client was told nothing */
+    (void)ignored;
+    upload_free(u);
+}
+
+/* ---- The end: a blob, or nothing. -------------------------------------------------------- */
+
+static enum rc remove_upload(struct upload *u, struct fault *f)
+{
+    u->synced = true; /* nothing left to keep */
+    return file_remove_tree(&u->store->tree, layout_upload(u->repo, u->id).s, f);
+}
+
+static enum rc check_digest(struct upload *u, const struct digest *d, struct fault *f)
+{
+    struct digest content;
+    enum rc rc = d->alg == u->hash.alg ? catch_up(u, f) : rehash(u, d->alg, f);
+    if (rc != RC_OK)
+        return rc;
+    hash_end(&u->hash, &content);
+    if (!digest_eq(&content, d) && u->origin == HASH_LOADED) {
+        rc = rehash(u, d->alg, f);
+        if (rc != RC_OK)
+            return rc;
+        hash_end(&u->hash, &content);
+    }
+    if (digest_eq(&content, d))
+        return RC_OK;
+    return fault(f, RC_DIGEST_INVALID,
+                 "invalid digest for referenced layer: %s, content does not match digest",
+                 digest_print(d).s);
+}
+
+enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
+{
+    struct store *s = u->store;
+    enum rc rc = check_digest(u, d, f);
+    if (rc == RC_DIGEST_INVALID) {
+        enum rc ignored = remove_upload(u, NULL);
+        (void)ignored;
+        return rc;
+    }
+    if (rc == RC_OK)
+        rc = file_sync(u->fd, f);
+    if (rc == RC_OK)
+        rc = repo_prepare(s, u->repo, f);
+    /* Over a blob that is there already: these bytes are known to be right, and the
+     * ones there may not be. */
+    if (rc == RC_OK)
+        rc = file_move(&s->tree, layout_upload_data(u->repo, u->id).s, layout_blob(d).s, f);
+    if (rc == RC_OK)
+        rc = link_put(s, layout_layer_link(u->repo, d).s, d, f);
+    if (rc == RC_OK)
+        rc = remove_upload(u, f);
+    return rc;
+}
+
+enum rc upload_cancel(struct store *s, struct name repo, struct span id, struct fault *f)
+{
+    struct upload *u = NULL;
+    enum rc rc = upload_open(s, repo, id, &u, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = remove_upload(u, f);
+    upload_free(u);
+    return rc;
+}
