@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api: the operations that the table's rows name. One file a noun; the headers each
+ * request and answer has are in the file's functions.
+ */
+#ifndef SERVER_API_H
+#define SERVER_API_H
+
+#include "server/endpoint.h"
+
+/* api_base.c */
+extern const struct operation api_base, api_root;
+/* api_blob.c */
+extern const struct operation api_blob_get, api_blob_head, api_blob_delete;
+/* api_upload.c */
+extern const struct operation api_upload_begin, api_upload_status, api_upload_chunk,
+    api_upload_finish, api_upload_cancel;
+/* api_manifest.c */
+extern const struct operation api_manifest_get, api_manifest_put, api_manifest_delete;
+/* api_list.c */
+extern const struct operation api_tag_list, api_catalog;
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_blob: content by digest (distribution-spec, "Pulling blobs", "Deleting Blobs").
+ */
+#include <inttypes.h>
+
+#include "server/api.h"
+
+struct blob_op {
+    struct op op;
+    struct name repo;
+    struct digest digest;
+    struct span range, if_none_match; /* headers; empty if absent */
+    struct blob blob;
+};
+
+static enum rc parse(struct op *op, const struct request *rq)
+{
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &b->repo, &op->fault);
+    if (rc == RC_OK)
+        rc = digest_parse(rq->vars[VAR_DIGEST], &b->digest, &op->fault);
+    b->range = http_header_find(rq->head, SPAN("Range"));
+    b->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
+    return rc;
+}
+
+static enum rc get_open(struct op *op)
+{
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    enum rc rc = blob_open(op->store, b->repo, &b->digest, &b->blob, &op->fault);
+    if (rc == RC_OK)
+        op->file = b->blob.fd;
+    return rc;
+}
+
+static enum rc head_open(struct op *op)
+{
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    return blob_stat(op->store, b->repo, &b->digest, &b->blob, &op->fault);
+}
+
+/* RFC 9110 §15.5.17: a 416 says how long the content is. */
+static enum rc get_finish(struct op *op)
+{
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    struct http_range part;
+    if (http_range_parse(b->range, b->blob.size, &part) != HTTP_RANGE_UNSATISFIABLE)
+        return RC_OK;
+    op->error_headers =
+        arena_printf(op->arena, "Content-Range: bytes */%" PRIu64 "\r\n", b->blob.size);
+    return fault(&op->fault, RC_RANGE_INVALID, "the blob has %" PRIu64 " bytes", b->blob.size);
+}
+
+static void get_reply(struct op *op, struct reply *r)
+{
+    static const char type[] = "application/octet-stream";
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    struct digest_text d = digest_print(&b->blob.digest);
+    struct http_range part;
+    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    reply_header(r, "Etag", "\"%s\"", d.s);
+    reply_header(r, "Cache-Control", "max-age=31536000");
+    reply_header(r, "Accept-Ranges", "bytes");
+    if (http_etag_matches(b->if_none_match, span_of(d.s))) {
+        reply_status(r, STATUS_NOT_MODIFIED);
+        return;
+    }
+    if (http_range_parse(b->range, b->blob.size, &part) != HTTP_RANGE_PART) {
+        reply_file(r, type, 0, b->blob.size);
+        return;
+    }
+    reply_status(r, STATUS_PARTIAL_CONTENT);
+    reply_header(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
+                 part.last, b->blob.size);
+    reply_file(r, type, part.first, part.last - part.first + 1);
+}
+
+static enum rc delete_open(struct op *op)
+{
+    struct blob_op *b = container_of(op, struct blob_op, op);
+    return blob_unlink(op->store, b->repo, &b->digest, &op->fault);
+}
+
+static void delete_reply(struct op *op, struct reply *r)
+{
+    (void)op;
+    reply_status(r, STATUS_ACCEPTED);
+}
+
+const struct operation api_blob_get = {
+    .size = sizeof(struct blob_op),
+    .parse = parse,
+    .open = get_open,
+    .finish = get_finish,
+    .reply = get_reply,
+};
+
+const struct operation api_blob_head = {
+    .size = sizeof(struct blob_op),
+    .parse = parse,
+    .open = head_open,
+    .finish = get_finish,
+    .reply = get_reply,
+};
+
+const struct operation api_blob_delete = {
+    .size = sizeof(struct blob_op),
+    .parse = parse,
+    .open = delete_open,
+    .reply = delete_reply,
+};

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_manifest: manifests by tag and digest (distribution-spec, "Pulling manifests",
+ * "Pushing Manifests", "Deleting Manifests", "Deleting tags").
+ *
+ * What was pushed is what is served, whatever the Accept header says: a document that
+ * was converted would have another digest.
+ */
+#include <inttypes.h>
+
+#include "server/api.h"
+
+struct manifest_op {
+    struct op op;
+    struct name repo;
+    struct reference ref;
+    struct span content_type, if_none_match; /* headers; empty if absent */
+    struct buf body;                         /* put */
+    struct digest digest;                    /* put: of the body */
+    struct manifest manifest;                /* get */
+};
+
+static struct manifest_op *of(struct op *op)
+{
+    return container_of(op, struct manifest_op, op);
+}
+
+static enum rc parse(struct op *op, const struct request *rq)
+{
+    struct manifest_op *m = of(op);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &m->repo, &op->fault);
+    if (rc == RC_OK)
+        rc = reference_parse(rq->vars[VAR_REFERENCE], &m->ref, &op->fault);
+    m->content_type = http_header_find(rq->head, SPAN("Content-Type"));
+    m->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
+    return rc;
+}
+
+/* What cannot be a tag is not there: for reading, 404 and not 400. */
+static enum rc read_parse(struct op *op, const struct request *rq)
+{
+    enum rc rc = parse(op, rq);
+    if (rc != RC_TAG_INVALID)
+        return rc;
+    fault_init(&op->fault, op->arena);
+    return fault(&op->fault, RC_MANIFEST_UNKNOWN, "unknown tag=%.*s",
+                 SPAN_ARG(rq->vars[VAR_REFERENCE]));
+}
+
+static enum rc get_open(struct op *op)
+{
+    struct manifest_op *m = of(op);
+    return manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, &op->fault);
+}
+
+static void get_reply(struct op *op, struct reply *r)
+{
+    struct manifest_op *m = of(op);
+    struct digest_text d = digest_print(&m->manifest.digest);
+    if (http_etag_matches(m->if_none_match, span_of(d.s))) {
+        reply_status(r, STATUS_NOT_MODIFIED);
+        return;
+    }
+    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    reply_header(r, "Etag", "\"%s\"", d.s);
+    reply_bytes(r, m->manifest.media_type, m->manifest.bytes);
+}
+
+static enum rc too_large(struct op *op)
+{
+    return fault(&op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %d bytes",
+                 OCI_MANIFEST_MAX);
+}
+
+static enum rc put_parse(struct op *op, const struct request *rq)
+{
+    enum rc rc = parse(op, rq);
+    if (rc != RC_OK)
+        return rc;
+    if (rq->head->framing == HTTP_LENGTH && rq->head->content_length > OCI_MANIFEST_MAX)
+        return too_large(op);
+    return RC_OK;
+}
+
+static enum rc put_chunk(struct op *op, struct span bytes)
+{
+    struct manifest_op *m = of(op);
+    if (bytes.n > OCI_MANIFEST_MAX - m->body.n)
+        return too_large(op);
+    buf_add_span(&m->body, bytes);
+    return RC_OK;
+}
+
+/* By digest: the body must have it. */
+static enum rc check_digest(struct manifest_op *m)
+{
+    enum digest_alg alg =
+        m->ref.kind == REFERENCE_DIGEST ? m->ref.digest.alg : DIGEST_SHA256;
+    m->digest = digest_of(alg, buf_span(&m->body));
+    if (m->ref.kind == REFERENCE_TAG || digest_eq(&m->digest, &m->ref.digest))
+        return RC_OK;
+    return fault(&m->op.fault, RC_DIGEST_INVALID, "the manifest's digest is %s",
+                 digest_print(&m->digest).s);
+}
+
+static enum rc put_finish(struct op *op)
+{
+    struct manifest_op *m = of(op);
+    struct oci_manifest parsed;
+    enum rc rc = check_digest(m);
+    if (rc == RC_OK)
+        rc = oci_parse(buf_span(&m->body), m->content_type, op->arena, &parsed, &op->fault);
+    if (rc != RC_OK)
+        return rc;
+    struct manifest_new put = {
+        .bytes = buf_span(&m->body),
+        .digest = m->digest,
+        .parsed = &parsed,
+        .tag = m->ref.kind == REFERENCE_TAG ? &m->ref.tag : NULL,
+    };
+    return manifest_put(op->store, m->repo, &put, &op->fault);
+}
+
+static void put_close(struct op *op)
+{
+    buf_fini(&of(op)->body);
+}
+
+static void put_reply(struct op *op, struct reply *r)
+{
+    struct manifest_op *m = of(op);
+    struct digest_text d = digest_print(&m->digest);
+    reply_status(r, STATUS_CREATED);
+    reply_header(r, "Location", "%.*s/v2/%.*s/manifests/%s", SPAN_ARG(op->base),
+                 SPAN_ARG(m->repo.s), d.s);
+    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+}
+
+static enum rc delete_open(struct op *op)
+{
+    struct manifest_op *m = of(op);
+    return manifest_delete(op->store, m->repo, &m->ref, &op->fault);
+}
+
+static void delete_reply(struct op *op, struct reply *r)
+{
+    (void)op;
+    reply_status(r, STATUS_ACCEPTED);
+}
+
+const struct operation api_manifest_get = {
+    .size = sizeof(struct manifest_op),
+    .parse = read_parse,
+    .open = get_open,
+    .reply = get_reply,
+};
+
+const struct operation api_manifest_put = {
+    .size = sizeof(struct manifest_op),
+    .parse = put_parse,
+    .chunk = put_chunk,
+    .finish = put_finish,
+    .close = put_close,
+    .reply = put_reply,
+};
+
+const struct operation api_manifest_delete = {
+    .size = sizeof(struct manifest_op),
+    .parse = read_parse,
+    .open = delete_open,
+    .reply = delete_reply,
+};

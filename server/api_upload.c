@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_upload: pushing blobs (distribution-spec, "Pushing blobs": POST then PUT,
+ * single POST, in chunks; "Mounting a blob from another repository").
+ *
+ * The state of an upload is on the disk and nowhere else, so its Location needs no
+ * secret; the query string is there because scripts append "&digest=…" to it.
+ */
+#include <inttypes.h>
+
+#include "server/api.h"
+
+struct upload_op {
+    struct op op;
+    struct name repo;
+    struct span id;
+    struct upload_id begun; /* begin: the id's memory */
+    struct digest digest;   /* of the blob, where the request names it */
+    bool has_digest;
+    struct name mount_from; /* begin: empty unless a mount is asked for */
+    struct span content_range;
+    uint64_t content_length; /* UINT64_MAX if the request does not say */
+    uint64_t offset;         /* bytes received, for the answer */
+    bool done;               /* begin: it is a blob already, mounted or sent along */
+    struct upload *upload;
+};
+
+static struct upload_op *of(struct op *op)
+{
+    return container_of(op, struct upload_op, op);
+}
+
+/* ---- What the answers have in common. --------------------------------------------------- */
+
+static void add_location(struct upload_op *u, struct reply *r)
+{
+    reply_header(r, "Location", "%.*s/v2/%.*s/blobs/uploads/%.*s?_state=%" PRIu64,
+                 SPAN_ARG(u->op.base), SPAN_ARG(u->repo.s), SPAN_ARG(u->id), u->offset);
+    reply_header(r, "Range", "0-%" PRIu64, u->offset > 0 ? u->offset - 1 : 0);
+    reply_header(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(u->id));
+}
+
+static void accepted_reply(struct op *op, struct reply *r)
+{
+    reply_status(r, STATUS_ACCEPTED);
+    add_location(of(op), r);
+}
+
+static void created_reply(struct op *op, struct reply *r)
+{
+    struct upload_op *u = of(op);
+    struct digest_text d = digest_print(&u->digest);
+    reply_status(r, STATUS_CREATED);
+    reply_header(r, "Location", "%.*s/v2/%.*s/blobs/%s", SPAN_ARG(op->base), SPAN_ARG(u->repo.s),
+                 d.s);
+    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+}
+
+static void release(struct op *op)
+{
+    struct upload_op *u = of(op);
+    upload_close(u->upload);
+    u->upload = NULL;
+}
+
+/* ---- POST: begin, mount, or all at once. --------------------------------------------------- */
+
+/* A mount that cannot be done is an ordinary begin, whatever the reason. */
+static void parse_mount(struct upload_op *u, const struct request *rq)
+{
+    struct span mount, from;
+    struct arena *a = u->op.arena;
+    struct digest d;
+    struct name name;
+    if (!http_query_find(rq->head->query, SPAN("mount"), a, &mount) ||
+        !http_query_find(rq->head->query, SPAN("from"), a, &from) ||
+        digest_parse(mount, &d, NULL) != RC_OK || name_parse(from, &name, NULL) != RC_OK)
+        return;
+    u->digest = d;
+    u->mount_from = name;
+}
+
+static enum rc begin_parse(struct op *op, const struct request *rq)
+{
+    struct upload_op *u = of(op);
+    struct span digest;
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, &op->fault);
+    if (rc != RC_OK)
+        return rc;
+    parse_mount(u, rq);
+    if (u->mount_from.s.n > 0 ||
+        !http_query_find(rq->head->query, SPAN("digest"), op->arena, &digest))
+        return RC_OK;
+    u->has_digest = true;
+    return digest_parse(digest, &u->digest, &op->fault);
+}
+
+static enum rc try_mount(struct upload_op *u)
+{
+    if (u->mount_from.s.n == 0)
+        return RC_OK;
+    enum rc rc = blob_mount(u->op.store, u->mount_from, u->repo, &u->digest, NULL);
+    u->done = rc == RC_OK;
+    return rc == RC_BLOB_UNKNOWN ? RC_OK : rc;
+}
+
+static enum rc begin_open(struct op *op)
+{
+    struct upload_op *u = of(op);
+    enum rc rc = try_mount(u);
+    if (rc != RC_OK || u->done)
+        return rc;
+    rc = upload_begin(op->store, u->repo, &u->begun, &op->fault);
+    u->id = span_of(u->begun.s);
+    if (rc == RC_OK && u->has_digest)
+        rc = upload_open(op->store, u->repo, u->id, &u->upload, &op->fault);
+    return rc;
+}
+
+static enum rc begin_chunk(struct op *op, struct span bytes)
+{
+    struct upload_op *u = of(op);
+    if (!u->upload)
+        return RC_OK; /* without a digest, the body means nothing */
+    return upload_append(u->upload, bytes, &op->fault);
+}
+
+static enum rc begin_finish(struct op *op)
+{
+    struct upload_op *u = of(op);
+    struct digest empty = digest_of(u->digest.alg, SPAN(""));
+    if (!u->upload)
+        return RC_OK;
+    /* No body, and the digest of something: the client means to PUT it. */
+    if (upload_offset(u->upload) == 0 && !digest_eq(&empty, &u->digest))
+        return RC_OK;
+    enum rc rc = upload_commit(u->upload, &u->digest, &op->fault);
+    u->done = rc == RC_OK;
+    return rc;
+}
+
+static void begin_reply(struct op *op, struct reply *r)
+{
+    if (of(op)->done)
+        created_reply(op, r);
+    else
+        accepted_reply(op, r);
+}
+
+/* ---- GET: how far is it? --------------------------------------------------------------------- */
+
+static enum rc upload_parse(struct op *op, const struct request *rq)
+{
+    struct upload_op *u = of(op);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, &op->fault);
+    u->id = rq->vars[VAR_UPLOAD];
+    u->content_range = http_header_find(rq->head, SPAN("Content-Range"));
+    u->content_length =
+        rq->head->framing == HTTP_LENGTH ? rq->head->content_length : UINT64_MAX;
+    return rc;
+}
+
+static enum rc status_open(struct op *op)
+{
+    struct upload_op *u = of(op);
+    return upload_size(op->store, u->repo, u->id, &u->offset, &op->fault);
+}
+
+static void status_reply(struct op *op, struct reply *r)
+{
+    reply_status(r, STATUS_NO_CONTENT);
+    add_location(of(op), r);
+}
+
+/* ---- PATCH and PUT: more bytes. ---------------------------------------------------------------- */
+
+/* Content-Range is optional, and must continue what is there (distribution-spec, "Pushing
+ * a blob in chunks": out of order is 416). An empty PUT may carry one of no bytes. */
+static enum rc check_range(struct upload_op *u)
+{
+    struct fault *f = &u->op.fault;
+    struct http_range range;
+    uint64_t offset = upload_offset(u->upload);
+    if (u->content_range.n == 0)
+        return RC_OK;
+    if (!http_content_range_parse(u->content_range, &range))
+        return fault(f, RC_RANGE_INVALID, "Content-Range is not <first>-<last>");
+    if (range.first != offset)
+        return fault(f, RC_RANGE_INVALID, "the upload has %" PRIu64 " bytes", offset);
+    if (u->content_length != UINT64_MAX && u->content_length != range.last - range.first + 1)
+        return fault(f, RC_SIZE_INVALID, "Content-Range and Content-Length differ");
+    return RC_OK;
+}
+
+static enum rc write_open(struct op *op)
+{
+    struct upload_op *u = of(op);
+    enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, &op->fault);
+    return rc == RC_OK ? check_range(u) : rc;
+}
+
+static enum rc write_chunk(struct op *op, struct span bytes)
+{
+    return upload_append(of(op)->upload, bytes, &op->fault);
+}
+
+static enum rc chunk_finish(struct op *op)
+{
+    struct upload_op *u = of(op);
+    u->offset = upload_offset(u->upload);
+    return upload_sync(u->upload, &op->fault);
+}
+
+static enum rc finish_parse(struct op *op, const struct request *rq)
+{
+    struct upload_op *u = of(op);
+    struct span digest;
+    enum rc rc = upload_parse(op, rq);
+    if (rc != RC_OK)
+        return rc;
+    if (!http_query_find(rq->head->query, SPAN("digest"), op->arena, &digest))
+        return fault(&op->fault, RC_DIGEST_INVALID, "digest missing");
+    return digest_parse(digest, &u->digest, &op->fault);
+}
+
+static enum rc finish_finish(struct op *op)
+{
+    struct upload_op *u = of(op);
+    return upload_commit(u->upload, &u->digest, &op->fault);
+}
+
+/* ---- DELETE: never mind. -------------------------------------------------------------------------- */
+
+static enum rc cancel_open(struct op *op)
+{
+    struct upload_op *u = of(op);
+    return upload_cancel(op->store, u->repo, u->id, &op->fault);
+}
+
+static void cancel_reply(struct op *op, struct reply *r)
+{
+    reply_status(r, STATUS_NO_CONTENT);
+    reply_header(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(of(op)->id));
+}
+
+const struct operation api_upload_begin = {
+    .size = sizeof(struct upload_op),
+    .parse = begin_parse,
+    .open = begin_open,
+    .chunk = begin_chunk,
+    .finish = begin_finish,
+    .close = release,
+    .reply = begin_reply,
+};
+
+const struct operation api_upload_status = {
+    .size = sizeof(struct upload_op),
+    .parse = upload_parse,
+    .open = status_open,
+    .reply = status_reply,
+};
+
+const struct operation api_upload_chunk = {
+    .size = sizeof(struct upload_op),
+    .parse = upload_parse,
+    .open = write_open,
+    .chunk = write_chunk,
+    .finish = chunk_finish,
+    .close = release,
+    .reply = accepted_reply,
+};
+
+const struct operation api_upload_finish = {
+    .size = sizeof(struct upload_op),
+    .parse = finish_parse,
+    .open = write_open,
+    .chunk = write_chunk,
+    .finish = finish_finish,
+    .close = release,
+    .reply = created_reply,
+};
+
+const struct operation api_upload_cancel = {
+    .size = sizeof(struct upload_op),
+    .parse = upload_parse,
+    .open = cancel_open,
+    .reply = cancel_reply,
+};

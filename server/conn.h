@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conn: one client's connection. Loop thread.
+ *
+ * A connection owns its socket and frees itself; from conn_open on it is in the
+ * server's list, until it is gone.
+ */
+#ifndef SERVER_CONN_H
+#define SERVER_CONN_H
+
+#include <sys/socket.h>
+
+#include "server/server.h"
+
+/* Takes over the socket, also on failure. */
+void conn_open(struct server *s, int fd, const struct sockaddr *peer);
+/* May be called at any time: what the pool holds is closed when it comes back. */
+void conn_close(struct conn *c);
+/* Closes those whose time is over. */
+void conn_tick_all(struct server *s);
+/* Closes the idle ones; the others after the answer they are working on. */
+void conn_drain_all(struct server *s);
+void conn_close_all(struct server *s);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * error: what an outcome is to a client (distribution-spec, "Error Codes"), and
+ * the only place that knows HTTP's numbers.
+ */
+#ifndef SERVER_ERROR_H
+#define SERVER_ERROR_H
+
+#include "lib/rc.h"
+#include "server/reply.h"
+
+struct status_line {
+    int code;
+    const char *phrase;
+};
+
+struct status_line error_status_line(enum status s);
+/* What the access log says of a client that did not wait for its answer. */
+int error_code_client_gone(void);
+
+/* Turns r into the answer for a failed request: status, JSON body (in f's arena), and
+ * headers that belong to the status. rc is the first failure if f has no item. */
+void error_reply(struct reply *r, enum rc rc, const struct fault *f, struct arena *a);
+
+/* Is it the server's fault, so that it belongs into the log as an error? */
+bool error_is_ours(enum rc rc);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * gate: the rules that hold for every endpoint alike.
+ */
+#include "server/gate.h"
+
+static bool changes_something(enum scope s)
+{
+    switch (s) {
+    case SCOPE_NONE:
+    case SCOPE_BASE:
+    case SCOPE_CATALOG:
+    case SCOPE_PULL:
+        return false;
+    case SCOPE_PUSH:
+    case SCOPE_DELETE:
+        return true;
+    }
+    return true;
+}
+
+enum rc gate_check(const struct endpoint *row, const struct config *config, struct fault *f)
+{
+    if (config->readonly && changes_something(row->scope))
+        return fault(f, RC_UNSUPPORTED, "the registry is in read-only mode");
+    if (row->needs == NEEDS_DELETE_ENABLED && !config->delete_enabled)
+        return fault(f, RC_UNSUPPORTED, "deleting is switched off (storage.delete.enabled)");
+    return RC_OK;
+}

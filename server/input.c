@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * input: reading and parsing into slabs.
+ */
+#include "server/input.h"
+
+#include <string.h>
+
+void input_init(struct input *in, struct slabs *slabs)
+{
+    *in = (struct input){.state = IN_DONE, .slabs = slabs, .parser = http_parser_new()};
+}
+
+void input_fini(struct input *in)
+{
+    http_parser_free(in->parser);
+    slab_give(in->slabs, in->slab);
+    in->slab = NULL;
+}
+
+void input_begin(struct input *in, struct arena *a)
+{
+    in->head = (struct http_head){0};
+    in->state = IN_HEAD;
+    in->last_ready = 0;
+    in->received = in->slab ? in->slab->end - in->slab->raw : 0;
+    http_parser_begin(in->parser, &in->head, a);
+}
+
+bool input_has_room(const struct input *in)
+{
+    return !in->slab || in->slab->end < in->slab->cap;
+}
+
+enum wire_result input_read(struct input *in, struct wire *w)
+{
+    if (!in->slab)
+        in->slab = slab_take(in->slabs, 2 * in->last_ready);
+    struct slab *b = in->slab;
+    size_t n = 0;
+    enum wire_result r = w->ops->read(w, b->p + b->end, b->cap - b->end, &n);
+    b->end += n;
+    in->received += n;
+    if (r == WIRE_END || r == WIRE_BROKEN)
+        in->ended = true;
+    if (b->end == 0) {
+        slab_give(in->slabs, b);
+        in->slab = NULL;
+    }
+    return r;
+}
+
+/* Moves a piece of body down to where the last one ended. */
+static void keep_body(struct slab *b, struct span body)
+{
+    if (body.p != b->p + b->ready)
+        memmove(b->p + b->ready, body.p, body.n);
+    b->ready += body.n;
+}
+
+/* Once nothing is left to parse, the space behind the body is free again. */
+static void reclaim(struct input *in)
+{
+    struct slab *b = in->slab;
+    if (!b || b->raw != b->end)
+        return;
+    b->raw = b->end = b->ready;
+    if (b->ready > 0)
+        return;
+    slab_give(in->slabs, b);
+    in->slab = NULL;
+}
+
+/* One step of the parser; false if there is no point in another one now. */
+static bool parse_step(struct input *in)
+{
+    struct slab *b = in->slab;
+    struct span bytes = b ? span_from(b->p + b->raw, b->end - b->raw) : SPAN("");
+    struct http_step step = http_parser_step(in->parser, bytes);
+    if (b)
+        b->raw += step.taken;
+    switch (step.event) {
+    case HTTP_NEED_MORE:
+        return false;
+    case HTTP_HEAD_DONE:
+        in->state = IN_BODY;
+        return in->head.framing == HTTP_NO_BODY;
+    case HTTP_BODY:
+        keep_body(b, step.body);
+        return true;
+    case HTTP_END:
+        in->state = IN_DONE;
+        return false;
+    case HTTP_FAILED:
+        in->state = IN_FAILED;
+        in->rc = step.rc;
+        in->why = step.why;
+        return false;
+    }
+    return false;
+}
+
+void input_parse(struct input *in)
+{
+    if (in->state == IN_DONE || in->state == IN_FAILED)
+        return;
+    while (parse_step(in))
+        ;
+    reclaim(in);
+}
+
+bool input_is_idle(const struct input *in)
+{
+    return in->state == IN_HEAD && in->received == 0;
+}
+
+struct slab *input_take_body(struct input *in)
+{
+    struct slab *b = in->slab;
+    if (!b || b->ready == 0)
+        return NULL;
+    in->slab = NULL;
+    in->last_ready = b->ready;
+    /* What came behind the request stays here. */
+    if (b->end > b->raw)
+        in->slab = slab_of(span_from(b->p + b->raw, b->end - b->raw));
+    return b;
+}
+
+void input_drop_body(struct input *in)
+{
+    slab_give(in->slabs, input_take_body(in));
+}
+
+void input_drop_all(struct input *in)
+{
+    slab_give(in->slabs, in->slab);
+    in->slab = NULL;
+}

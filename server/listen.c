@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * listen: bind and accept.
+ */
+#include "server/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "server/conn.h"
+
+enum { BACKLOG = 1024, ACCEPTS_PER_EVENT = 64 };
+
+struct listener {
+    struct server *server;
+    uv_poll_t poll;
+    int fd;
+    int reserve; /* a descriptor to give up when there are none left */
+};
+
+/* ---- Accepting. ------------------------------------------------------------------------ */
+
+/* No descriptor is left: the client is told by closing, with the one kept for this. A
+ * connection that stays in the queue would wake the loop for ever. */
+static void turn_away(struct listener *l)
+{
+    (void)close(l->reserve);
+    int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        (void)close(fd);
+    l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    log_warn("out of file descriptors: a connection was turned away");
+}
+
+static void set_options(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static bool accept_one(struct listener *l)
+{
+    struct sockaddr_storage peer = {0};
+    socklen_t n = sizeof(peer);
+    int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0) {
+        set_options(fd);
+        conn_open(l->server, fd, (struct sockaddr *)&peer);
+        return true;
+    }
+    if (errno == EMFILE || errno == ENFILE)
+        turn_away(l);
+    return errno == ECONNABORTED || errno == EINTR;
+}
+
+static void on_readable(uv_poll_t *p, int status, int events)
+{
+    struct listener *l = container_of(p, struct listener, poll);
+    (void)status;
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_EVENT && accept_one(l); i++)
+        ;
+}
+
+/* ---- Binding. ---------------------------------------------------------------------------- */
+
+static int bind_one(const struct addrinfo *ai)
+{
+    int on = 1, off = 0;
+    int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (ai->ai_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    int err = errno;
+    (void)close(fd);
+    errno = err;
+    return -1;
+}
+
+/* ":port" means every address: IPv6 and IPv4 with one socket, or IPv4 where a machine
+ * has no IPv6. */
+static enum rc bind_any(const char *host, const char *port, int *fd, struct fault *f)
+{
+    static const int families[] = {AF_INET6, AF_INET};
+    int err = 0;
+    for (size_t i = 0; i < array_len(families); i++) {
+        struct addrinfo *found = NULL;
+        struct addrinfo hints = {.ai_family = host ? AF_UNSPEC : families[i],
+                                 .ai_socktype = SOCK_STREAM,
+                                 .ai_flags = AI_PASSIVE};
+        int failed = getaddrinfo(host, port, &hints, &found);
+        if (failed) {
+            err = EADDRNOTAVAIL;
+            continue;
+        }
+        *fd = bind_one(found);
+        err = errno;
+        freeaddrinfo(found);
+        if (*fd >= 0)
+            return RC_OK;
+        if (err == EADDRINUSE)
+            break;
+    }
+    return fault(f, RC_IO, "listen tcp %s:%s: bind: %s", host ? host : "", port, strerror(err));
+}
+
+static enum rc bind_address(const char *addr, int *fd, struct fault *f)
+{
+    struct arena a;
+    struct span host, port;
+    arena_init(&a);
+    if (!span_cut_last(span_of(addr), ':', &host, &port))
+        port = SPAN("0");
+    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = span_from(host.p + 1, host.n - 2);
+    const char *h = host.n > 0 ? arena_str(&a, host) : NULL;
+    enum rc rc = bind_any(h, arena_str(&a, port), fd, f);
+    arena_fini(&a);
+    return rc;
+}
+
+enum rc listener_open(struct server *s, const char *addr, struct listener **out, struct fault *f)
+{
+    int fd = -1;
+    enum rc rc = bind_address(addr, &fd, f);
+    if (rc != RC_OK)
+        return rc;
+    struct listener *l = must_calloc(sizeof(*l));
+    l->server = s;
+    l->fd = fd;
+    l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    (void)uv_poll_init(&s->loop, &l->poll, fd);
+    (void)uv_poll_start(&l->poll, UV_READABLE, on_readable);
+    *out = l;
+    return RC_OK;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct listener *l = container_of((uv_poll_t *)h, struct listener, poll);
+    free(l);
+}
+
+void listener_close(struct listener *l)
+{
+    (void)uv_poll_stop(&l->poll);
+    (void)close(l->fd);
+    if (l->reserve >= 0)
+        (void)close(l->reserve);
+    uv_close((uv_handle_t *)&l->poll, on_closed);
+}
+
+const char *listener_address(const struct listener *l, struct arena *a)
+{
+    struct sockaddr_storage at = {0};
+    socklen_t n = sizeof(at);
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    if (getsockname(l->fd, (struct sockaddr *)&at, &n) != 0 ||
+        getnameinfo((struct sockaddr *)&at, n, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return "?";
+    return arena_printf(a, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pool: blocking work off the loop. libuv's thread pool; work is handed over
+ * here and nowhere else.
+ *
+ * A hop is one bounded piece of work. From pool_submit until done is called, it and what
+ * it works on belong to the pool; before and after, to the loop.
+ */
+#ifndef SERVER_POOL_H
+#define SERVER_POOL_H
+
+#include <pthread.h>
+#include <uv.h>
+
+struct pool {
+    uv_loop_t *loop;
+    pthread_t loop_thread;
+};
+
+struct hop {
+    uv_work_t work;
+    struct pool *pool;
+    void (*run)(struct hop *h);  /* pool */
+    void (*done)(struct hop *h); /* loop */
+};
+
+/* Call on the loop's thread, before any other use of libuv's pool in the process. */
+void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads);
+void pool_submit(struct pool *p, struct hop *h);
+
+/* Debug builds end the process if the caller is on the wrong side. */
+void pool_assert_loop(const struct pool *p);
+void pool_assert_worker(const struct pool *p);
+
+#endif

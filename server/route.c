@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * route: a row's path is matched from both ends; what is left in the middle is the name.
+ */
+#include "server/route.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *text;
+    enum var var;
+} var_names[] = {
+    {"{name}", VAR_NAME},
+    {"{reference}", VAR_REFERENCE},
+    {"{digest}", VAR_DIGEST},
+    {"{upload}", VAR_UPLOAD},
+};
+
+static bool find_var(struct span segment, enum var *out)
+{
+    for (size_t i = 0; i < array_len(var_names); i++) {
+        if (span_eq(segment, span_of(var_names[i].text))) {
+            *out = var_names[i].var;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One segment of the pattern against one of the path. */
+static bool match_segment(struct span pattern, struct span segment, struct span *vars)
+{
+    enum var v;
+    if (!find_var(pattern, &v))
+        return span_eq(pattern, segment);
+    vars[v] = segment;
+    return segment.n > 0;
+}
+
+/* Matches from the last segment towards the name; what is left is the name's. */
+static bool match_tail(struct span pattern, struct span path, struct span *vars)
+{
+    for (;;) {
+        struct span p, s;
+        span_cut_last(pattern, '/', &pattern, &p);
+        if (span_eq(p, SPAN("{name}"))) {
+            vars[VAR_NAME] = path;
+            return path.n > 0;
+        }
+        if (!span_cut_last(path, '/', &path, &s) || !match_segment(p, s, vars))
+            return false;
+    }
+}
+
+static bool match(const char *row_path, struct span path, struct span *vars)
+{
+    struct span pattern = span_of(row_path);
+    const char *name = strstr(row_path, "{name}");
+    if (!name)
+        return span_eq(pattern, path);
+    struct span head = span_head(pattern, (size_t)(name - row_path));
+    if (!span_starts(path, head))
+        return false;
+    return match_tail(span_skip(pattern, head.n), span_skip(path, head.n), vars);
+}
+
+/* The registry image answers a path that lacks, or has too many, final slashes with a
+ * redirect; here both forms are the same path. */
+static struct span normalize(struct span path, struct arena *a)
+{
+    if (span_eq(path, SPAN("/v2")) || span_ends(path, SPAN("/blobs/uploads")))
+        return span_of(arena_printf(a, "%.*s/", SPAN_ARG(path)));
+    if (span_ends(path, SPAN("/tags/list/")) || span_eq(path, SPAN("/v2/_catalog/")))
+        path.n--;
+    return path;
+}
+
+static void add_method(struct arena *a, const char **allow, enum http_method m)
+{
+    const char *name = http_method_name(m);
+    *allow = *allow ? arena_printf(a, "%s, %s", *allow, name) : name;
+}
+
+enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **row,
+                   const char **allow, struct fault *f)
+{
+    struct span decoded;
+    const char *methods = NULL;
+    if (!http_decode(rq->head->path, a, &decoded))
+        return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
+    struct span path = normalize(decoded, a);
+    for (size_t i = 0; i < endpoint_count; i++) {
+        struct span vars[VAR_COUNT] = {{0}};
+        if (!match(endpoints[i].path, path, vars))
+            continue;
+        if (endpoints[i].method == rq->head->method) {
+            memcpy(rq->vars, vars, sizeof(vars));
+            *row = &endpoints[i];
+            return RC_OK;
+        }
+        add_method(a, &methods, endpoints[i].method);
+    }
+    if (!methods)
+        return fault(f, RC_NO_ENDPOINT, "%.*s", SPAN_ARG(path));
+    *allow = methods;
+    return fault(f, RC_BAD_METHOD, "%.*s", SPAN_ARG(rq->head->method_text));
+}

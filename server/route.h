@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * route: from a path to a row of the table. Pure; loop thread.
+ */
+#ifndef SERVER_ROUTE_H
+#define SERVER_ROUTE_H
+
+#include "server/endpoint.h"
+
+/* Finds the row for rq->head, and fills rq->vars.
+ * RC_NO_ENDPOINT; RC_BAD_METHOD, and then *allow is the list of methods for an Allow
+ * header ("GET, HEAD"); RC_BAD_REQUEST for a path that cannot be decoded.
+ *
+ * Paths are compared decoded. A name takes all segments that the rest of a row's path
+ * leaves, so that "a/blobs/tags/list" is the list of "a/blobs". */
+enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **row,
+                   const char **allow, struct fault *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * server: the loop's life, from the first signal handler to the last handle closed.
+ */
+#include "server/server.h"
+
+#include <signal.h>
+
+#include "lib/log.h"
+#include "server/conn.h"
+#include "server/listen.h"
+
+enum { TICK_MS = 1000 };
+
+static void close_handle(uv_handle_t *h)
+{
+    if (!uv_is_closing(h))
+        uv_close(h, NULL);
+}
+
+/* Nothing is left to do: with its handles closed, the loop ends. */
+static void go_down(struct server *s)
+{
+    s->state = SERVER_DOWN;
+    close_handle((uv_handle_t *)&s->on_term);
+    close_handle((uv_handle_t *)&s->on_int);
+    close_handle((uv_handle_t *)&s->tick);
+    close_handle((uv_handle_t *)&s->drain_end);
+}
+
+void server_conn_gone(struct server *s)
+{
+    if (s->state == SERVER_DRAINING && s->conn_count == 0)
+        go_down(s);
+}
+
+static void on_drain_end(uv_timer_t *t)
+{
+    struct server *s = container_of(t, struct server, drain_end);
+    log_warn("the drain time is over: closing %zu connections", s->conn_count);
+    conn_close_all(s);
+}
+
+static void stop(struct server *s)
+{
+    if (s->state != SERVER_UP)
+        return;
+    uint64_t ms = s->config->drain_timeout;
+    log_info("stopping server gracefully. Draining connections for %llu ms",
+             (unsigned long long)ms);
+    s->state = SERVER_DRAINING;
+    listener_close(s->listener);
+    s->listener = NULL;
+    conn_drain_all(s);
+    (void)uv_timer_start(&s->drain_end, on_drain_end, ms, 0);
+    server_conn_gone(s);
+}
+
+static void on_term(uv_signal_t *h, int signum)
+{
+    (void)signum;
+    stop(container_of(h, struct server, on_term));
+}
+
+static void on_int(uv_signal_t *h, int signum)
+{
+    (void)signum;
+    stop(container_of(h, struct server, on_int));
+}
+
+static void on_tick(uv_timer_t *t)
+{
+    conn_tick_all(container_of(t, struct server, tick));
+}
+
+enum rc server_init(struct server *s, struct config *config, struct store *store, struct fault *f)
+{
+    *s = (struct server){.state = SERVER_UP, .config = config, .store = store};
+    if (uv_loop_init(&s->loop) != 0)
+        return fault(f, RC_INTERNAL, "the event loop cannot be made");
+    pool_init(&s->pool, &s->loop, (unsigned)config->max_threads);
+    (void)uv_signal_init(&s->loop, &s->on_term);
+    (void)uv_signal_init(&s->loop, &s->on_int);
+    (void)uv_timer_init(&s->loop, &s->tick);
+    (void)uv_timer_init(&s->loop, &s->drain_end);
+    enum rc rc = listener_open(s, config->http_addr, &s->listener, f);
+    if (rc != RC_OK) {
+        go_down(s);
+        (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+        server_fini(s);
+        return rc;
+    }
+    (void)uv_signal_start(&s->on_term, on_term, SIGTERM);
+    (void)uv_signal_start(&s->on_int, on_int, SIGINT);
+    (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    return RC_OK;
+}
+
+void server_run(struct server *s)
+{
+    (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+}
+
+void server_fini(struct server *s)
+{
+    slabs_fini(&s->slabs);
+    (void)uv_loop_close(&s->loop);
+}

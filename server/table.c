@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * table: every endpoint, a row each, in the order of the distribution-spec's table
+ * of endpoints (end-1 … end-9b), then what Docker's registry adds.
+ */
+#include "server/api.h"
+#include "server/endpoint.h"
+
+#define UPLOADS "/v2/{name}/blobs/uploads/"
+#define UPLOAD "/v2/{name}/blobs/uploads/{upload}"
+#define BLOB "/v2/{name}/blobs/{digest}"
+#define MANIFEST "/v2/{name}/manifests/{reference}"
+
+/* clang-format off */
+const struct endpoint endpoints[] = {
+    /* resource           method       path                     scope          needs                 operation */
+    {"base",              HTTP_GET,    "/v2/",                  SCOPE_BASE,    NEEDS_NOTHING,        &api_base},
+    {"base",              HTTP_HEAD,   "/v2/",                  SCOPE_BASE,    NEEDS_NOTHING,        &api_base},
+    {"blob",              HTTP_GET,    BLOB,                    SCOPE_PULL,    NEEDS_NOTHING,        &api_blob_get},
+    {"blob",              HTTP_HEAD,   BLOB,                    SCOPE_PULL,    NEEDS_NOTHING,        &api_blob_head},
+    {"manifest",          HTTP_GET,    MANIFEST,                SCOPE_PULL,    NEEDS_NOTHING,        &api_manifest_get},
+    {"manifest",          HTTP_HEAD,   MANIFEST,                SCOPE_PULL,    NEEDS_NOTHING,        &api_manifest_get},
+    {"blob_upload",       HTTP_POST,   UPLOADS,                 SCOPE_PUSH,    NEEDS_NOTHING,        &api_upload_begin},
+    {"blob_upload_chunk", HTTP_GET,    UPLOAD,                  SCOPE_PULL,    NEEDS_NOTHING,        &api_upload_status},
+    {"blob_upload_chunk", HTTP_HEAD,   UPLOAD,                  SCOPE_PULL,    NEEDS_NOTHING,        &api_upload_status},
+    {"blob_upload_chunk", HTTP_PATCH,  UPLOAD,                  SCOPE_PUSH,    NEEDS_NOTHING,        &api_upload_chunk},
+    {"blob_upload_chunk", HTTP_PUT,    UPLOAD,                  SCOPE_PUSH,    NEEDS_NOTHING,        &api_upload_finish},
+    {"blob_upload_chunk", HTTP_DELETE, UPLOAD,                  SCOPE_DELETE,  NEEDS_NOTHING,        &api_upload_cancel},
+    {"manifest",          HTTP_PUT,    MANIFEST,                SCOPE_PUSH,    NEEDS_NOTHING,        &api_manifest_put},
+    {"tags",              HTTP_GET,    "/v2/{name}/tags/list",  SCOPE_PULL,    NEEDS_NOTHING,        &api_tag_list},
+    {"manifest",          HTTP_DELETE, MANIFEST,                SCOPE_DELETE,  NEEDS_DELETE_ENABLED, &api_manifest_delete},
+    {"blob",              HTTP_DELETE, BLOB,                    SCOPE_DELETE,  NEEDS_DELETE_ENABLED, &api_blob_delete},
+    {"catalog",           HTTP_GET,    "/v2/_catalog",          SCOPE_CATALOG, NEEDS_NOTHING,        &api_catalog},
+    {"root",              HTTP_GET,    "/",                     SCOPE_NONE,    NEEDS_NOTHING,        &api_root},
+    {"root",              HTTP_HEAD,   "/",                     SCOPE_NONE,    NEEDS_NOTHING,        &api_root},
+};
+/* clang-format on */
+
+const size_t endpoint_count = array_len(endpoints);

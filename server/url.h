@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * url: what a Location begins with. Pure; loop thread.
+ */
+#ifndef SERVER_URL_H
+#define SERVER_URL_H
+
+#include "lib/http.h"
+#include "server/config.h"
+
+/* "scheme://host", or empty for a relative Location. In this order: http.host as it is
+ * configured; empty if http.relativeurls; what a proxy says in Forwarded (RFC 7239), or
+ * else in X-Forwarded-Proto and X-Forwarded-Host; the Host header. What is not a host
+ * and port gives a relative Location. */
+struct span url_base(const struct http_head *head, const struct config *config, struct arena *a);
+
+#endif
