@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * log: a line is put together in memory and leaves in one write. Nothing that a
+ * client sends can end a line or a value early, or make a line long.
+ */
+#include "lib/log.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A value is cut at the first, a line gets no more fields after the second. */
+enum { VALUE_MAX = 2048, LINE_MAX_BYTES = 16 * 1024 };
+
+static struct {
+    _Atomic(enum log_level) level;
+    _Atomic(enum log_format) format;
+    atomic_int fd;
+} settings = {LOG_INFO, LOG_TEXT, STDERR_FILENO};
+
+void log_setup(enum log_level level, enum log_format format, int fd)
+{
+    settings.level = level;
+    settings.format = format;
+    settings.fd = fd;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= settings.level;
+}
+
+static const char *level_name(enum log_level level)
+{
+    switch (level) {
+    case LOG_ERROR:
+        return "error";
+    case LOG_WARN:
+        return "warning";
+    case LOG_INFO:
+        return "info";
+    case LOG_DEBUG:
+        return "debug";
+    }
+    return "error";
+}
+
+/* Needs no quotes: the set of logrus, which the registry image logs with. */
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && memchr("-._/@^+", c, 7));
+}
+
+static bool all_plain(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_plain(s.p[i]))
+            return false;
+    return true;
+}
+
+static void add_quoted(struct buf *line, struct span s)
+{
+    buf_add_char(line, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '"' || c == '\\')
+            buf_printf(line, "\\%c", c);
+        else if (c == '\n')
+            buf_add_str(line, "\\n");
+        else if (c >= ' ' && c <= '~')
+            buf_add_char(line, c);
+        else
+            buf_printf(line, "\\x%02x", (unsigned)(unsigned char)c);
+    }
+    buf_add_char(line, '"');
+}
+
+static void add_text(struct buf *line, const char *key, struct span value)
+{
+    buf_printf(line, "%s%s=", line->n ? " " : "", key);
+    if (all_plain(value))
+        buf_add_span(line, value);
+    else
+        add_quoted(line, value);
+}
+
+static void add_json(struct buf *line, const char *key, struct span value)
+{
+    buf_printf(line, "%c\"%s\":\"", line->n ? ',' : '{', key);
+    buf_add_json(line, value);
+    buf_add_char(line, '"');
+}
+
+static void add(struct buf *line, enum log_format format, const char *key, struct span value)
+{
+    value = span_head(value, VALUE_MAX);
+    switch (format) {
+    case LOG_TEXT:
+        add_text(line, key, value);
+        return;
+    case LOG_JSON:
+        add_json(line, key, value);
+        return;
+    }
+}
+
+static void add_time(struct buf *line, enum log_format format)
+{
+    struct timespec now;
+    struct tm tm;
+    char text[40], fraction[16];
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    int m = snprintf(fraction, sizeof(fraction), ".%09ldZ", now.tv_nsec);
+    memcpy(text + n, fraction, (size_t)m + 1);
+    add(line, format, "time", span_of(text));
+}
+
+void log_line(enum log_level level, const struct log_field *fields, const char *fmt, ...)
+{
+    if (!log_enabled(level))
+        return;
+    enum log_format format = settings.format;
+    char message[VALUE_MAX + 1];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+
+    struct buf line;
+    buf_init(&line);
+    add_time(&line, format);
+    add(&line, format, "level", span_of(level_name(level)));
+    add(&line, format, "msg", span_of(message));
+    for (; fields && fields->key && line.n < LINE_MAX_BYTES; fields++)
+        add(&line, format, fields->key, fields->value);
+    buf_add_str(&line, format == LOG_JSON ? "}\n" : "\n");
+    while (write(settings.fd, line.p, line.n) < 0 && errno == EINTR)
+        ;
+    buf_fini(&line);
+}
