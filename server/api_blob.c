@@ -17,9 +17,9 @@ struct blob_op {
 static enum rc parse(struct op *op, const struct request *rq)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    enum rc rc = name_parse(rq->vars[VAR_NAME], &b->repo, &op->fault);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &b->repo, op->fault);
     if (rc == RC_OK)
-        rc = digest_parse(rq->vars[VAR_DIGEST], &b->digest, &op->fault);
+        rc = digest_parse(rq->vars[VAR_DIGEST], &b->digest, op->fault);
     b->range = http_header_find(rq->head, SPAN("Range"));
     b->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
     return rc;
@@ -28,7 +28,7 @@ static enum rc parse(struct op *op, const struct request *rq)
 static enum rc get_open(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    enum rc rc = blob_open(op->store, b->repo, &b->digest, &b->blob, &op->fault);
+    enum rc rc = blob_open(op->store, b->repo, &b->digest, &b->blob, op->fault);
     if (rc == RC_OK)
         op->file = b->blob.fd;
     return rc;
@@ -37,7 +37,7 @@ static enum rc get_open(struct op *op)
 static enum rc head_open(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    return blob_stat(op->store, b->repo, &b->digest, &b->blob, &op->fault);
+    return blob_stat(op->store, b->repo, &b->digest, &b->blob, op->fault);
 }
 
 /* RFC 9110 §15.5.17: a 416 says how long the content is. */
@@ -49,7 +49,7 @@ static enum rc get_finish(struct op *op)
         return RC_OK;
     op->error_headers =
         arena_printf(op->arena, "Content-Range: bytes */%" PRIu64 "\r\n", b->blob.size);
-    return fault(&op->fault, RC_RANGE_INVALID, "the blob has %" PRIu64 " bytes", b->blob.size);
+    return fault(op->fault, RC_RANGE_INVALID, "the blob has %" PRIu64 " bytes", b->blob.size);
 }
 
 static void get_reply(struct op *op, struct reply *r)
@@ -79,7 +79,7 @@ static void get_reply(struct op *op, struct reply *r)
 static enum rc delete_open(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    return blob_unlink(op->store, b->repo, &b->digest, &op->fault);
+    return blob_unlink(op->store, b->repo, &b->digest, op->fault);
 }
 
 static void delete_reply(struct op *op, struct reply *r)

@@ -31,9 +31,9 @@ static enum rc parse_page(struct list_op *l, const struct request *rq, uint64_t 
     if (!http_query_find(rq->head->query, SPAN("n"), op->arena, &text))
         return RC_OK;
     if (!span_to_u64(text, &n))
-        return fault(&op->fault, RC_PAGINATION_INVALID, "n=%.*s is not a number", SPAN_ARG(text));
+        return fault(op->fault, RC_PAGINATION_INVALID, "n=%.*s is not a number", SPAN_ARG(text));
     if (n > max && too_large == TOO_LARGE_REFUSED)
-        return fault(&op->fault, RC_PAGINATION_INVALID, "n=%" PRIu64 " is over %" PRIu64, n, max);
+        return fault(op->fault, RC_PAGINATION_INVALID, "n=%" PRIu64 " is over %" PRIu64, n, max);
     l->page.limit = n < max ? n : max;
     return RC_OK;
 }
@@ -71,7 +71,7 @@ static void reply_json(struct op *op, struct reply *r, struct buf *b)
 static enum rc tags_parse(struct op *op, const struct request *rq)
 {
     struct list_op *l = container_of(op, struct list_op, op);
-    enum rc rc = name_parse(rq->vars[VAR_NAME], &l->repo, &op->fault);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &l->repo, op->fault);
     l->page.limit = UINT64_MAX;
     return rc == RC_OK ? parse_page(l, rq, op->config->tags_max, TOO_LARGE_CUT) : rc;
 }
@@ -79,7 +79,7 @@ static enum rc tags_parse(struct op *op, const struct request *rq)
 static enum rc tags_open(struct op *op)
 {
     struct list_op *l = container_of(op, struct list_op, op);
-    return tag_list(op->store, l->repo, &l->page, op->arena, &l->list, &op->fault);
+    return tag_list(op->store, l->repo, &l->page, op->arena, &l->list, op->fault);
 }
 
 static void tags_reply(struct op *op, struct reply *r)
@@ -107,7 +107,7 @@ static enum rc catalog_parse(struct op *op, const struct request *rq)
 static enum rc catalog_open(struct op *op)
 {
     struct list_op *l = container_of(op, struct list_op, op);
-    return repo_list(op->store, &l->page, op->arena, &l->list, &op->fault);
+    return repo_list(op->store, &l->page, op->arena, &l->list, op->fault);
 }
 
 static void catalog_reply(struct op *op, struct reply *r)

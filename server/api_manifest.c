@@ -28,9 +28,9 @@ static struct manifest_op *of(struct op *op)
 static enum rc parse(struct op *op, const struct request *rq)
 {
     struct manifest_op *m = of(op);
-    enum rc rc = name_parse(rq->vars[VAR_NAME], &m->repo, &op->fault);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &m->repo, op->fault);
     if (rc == RC_OK)
-        rc = reference_parse(rq->vars[VAR_REFERENCE], &m->ref, &op->fault);
+        rc = reference_parse(rq->vars[VAR_REFERENCE], &m->ref, op->fault);
     m->content_type = http_header_find(rq->head, SPAN("Content-Type"));
     m->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
     return rc;
@@ -42,15 +42,15 @@ static enum rc read_parse(struct op *op, const struct request *rq)
     enum rc rc = parse(op, rq);
     if (rc != RC_TAG_INVALID)
         return rc;
-    fault_init(&op->fault, op->arena);
-    return fault(&op->fault, RC_MANIFEST_UNKNOWN, "unknown tag=%.*s",
+    fault_init(op->fault, op->arena);
+    return fault(op->fault, RC_MANIFEST_UNKNOWN, "unknown tag=%.*s",
                  SPAN_ARG(rq->vars[VAR_REFERENCE]));
 }
 
 static enum rc get_open(struct op *op)
 {
     struct manifest_op *m = of(op);
-    return manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, &op->fault);
+    return manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, op->fault);
 }
 
 static void get_reply(struct op *op, struct reply *r)
@@ -68,7 +68,7 @@ static void get_reply(struct op *op, struct reply *r)
 
 static enum rc too_large(struct op *op)
 {
-    return fault(&op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %d bytes",
+    return fault(op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %d bytes",
                  OCI_MANIFEST_MAX);
 }
 
@@ -99,7 +99,7 @@ static enum rc check_digest(struct manifest_op *m)
     m->digest = digest_of(alg, buf_span(&m->body));
     if (m->ref.kind == REFERENCE_TAG || digest_eq(&m->digest, &m->ref.digest))
         return RC_OK;
-    return fault(&m->op.fault, RC_DIGEST_INVALID, "the manifest's digest is %s",
+    return fault(m->op.fault, RC_DIGEST_INVALID, "the manifest's digest is %s",
                  digest_print(&m->digest).s);
 }
 
@@ -109,7 +109,7 @@ static enum rc put_finish(struct op *op)
     struct oci_manifest parsed;
     enum rc rc = check_digest(m);
     if (rc == RC_OK)
-        rc = oci_parse(buf_span(&m->body), m->content_type, op->arena, &parsed, &op->fault);
+        rc = oci_parse(buf_span(&m->body), m->content_type, op->arena, &parsed, op->fault);
     if (rc != RC_OK)
         return rc;
     struct manifest_new put = {
@@ -118,7 +118,7 @@ static enum rc put_finish(struct op *op)
         .parsed = &parsed,
         .tag = m->ref.kind == REFERENCE_TAG ? &m->ref.tag : NULL,
     };
-    return manifest_put(op->store, m->repo, &put, &op->fault);
+    return manifest_put(op->store, m->repo, &put, op->fault);
 }
 
 static void put_close(struct op *op)
@@ -139,7 +139,7 @@ static void put_reply(struct op *op, struct reply *r)
 static enum rc delete_open(struct op *op)
 {
     struct manifest_op *m = of(op);
-    return manifest_delete(op->store, m->repo, &m->ref, &op->fault);
+    return manifest_delete(op->store, m->repo, &m->ref, op->fault);
 }
 
 static void delete_reply(struct op *op, struct reply *r)

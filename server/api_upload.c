@@ -84,7 +84,7 @@ static enum rc begin_parse(struct op *op, const struct request *rq)
 {
     struct upload_op *u = of(op);
     struct span digest;
-    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, &op->fault);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, op->fault);
     if (rc != RC_OK)
         return rc;
     parse_mount(u, rq);
@@ -92,7 +92,7 @@ static enum rc begin_parse(struct op *op, const struct request *rq)
         !http_query_find(rq->head->query, SPAN("digest"), op->arena, &digest))
         return RC_OK;
     u->has_digest = true;
-    return digest_parse(digest, &u->digest, &op->fault);
+    return digest_parse(digest, &u->digest, op->fault);
 }
 
 static enum rc try_mount(struct upload_op *u)
@@ -110,10 +110,10 @@ static enum rc begin_open(struct op *op)
     enum rc rc = try_mount(u);
     if (rc != RC_OK || u->done)
         return rc;
-    rc = upload_begin(op->store, u->repo, &u->begun, &op->fault);
+    rc = upload_begin(op->store, u->repo, &u->begun, op->fault);
     u->id = span_of(u->begun.s);
     if (rc == RC_OK && u->has_digest)
-        rc = upload_open(op->store, u->repo, u->id, &u->upload, &op->fault);
+        rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
     return rc;
 }
 
@@ -122,7 +122,7 @@ static enum rc begin_chunk(struct op *op, struct span bytes)
     struct upload_op *u = of(op);
     if (!u->upload)
         return RC_OK; /* without a digest, the body means nothing */
-    return upload_append(u->upload, bytes, &op->fault);
+    return upload_append(u->upload, bytes, op->fault);
 }
 
 static enum rc begin_finish(struct op *op)
@@ -134,7 +134,7 @@ static enum rc begin_finish(struct op *op)
     /* No body, and the digest of something: the client means to PUT it. */
     if (upload_offset(u->upload) == 0 && !digest_eq(&empty, &u->digest))
         return RC_OK;
-    enum rc rc = upload_commit(u->upload, &u->digest, &op->fault);
+    enum rc rc = upload_commit(u->upload, &u->digest, op->fault);
     u->done = rc == RC_OK;
     return rc;
 }
@@ -152,7 +152,7 @@ static void begin_reply(struct op *op, struct reply *r)
 static enum rc upload_parse(struct op *op, const struct request *rq)
 {
     struct upload_op *u = of(op);
-    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, &op->fault);
+    enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, op->fault);
     u->id = rq->vars[VAR_UPLOAD];
     u->content_range = http_header_find(rq->head, SPAN("Content-Range"));
     u->content_length =
@@ -163,7 +163,7 @@ static enum rc upload_parse(struct op *op, const struct request *rq)
 static enum rc status_open(struct op *op)
 {
     struct upload_op *u = of(op);
-    return upload_size(op->store, u->repo, u->id, &u->offset, &op->fault);
+    return upload_size(op->store, u->repo, u->id, &u->offset, op->fault);
 }
 
 static void status_reply(struct op *op, struct reply *r)
@@ -178,7 +178,7 @@ static void status_reply(struct op *op, struct reply *r)
  * a blob in chunks": out of order is 416). An empty PUT may carry one of no bytes. */
 static enum rc check_range(struct upload_op *u)
 {
-    struct fault *f = &u->op.fault;
+    struct fault *f = u->op.fault;
     struct http_range range;
     uint64_t offset = upload_offset(u->upload);
     if (u->content_range.n == 0)
@@ -195,20 +195,20 @@ static enum rc check_range(struct upload_op *u)
 static enum rc write_open(struct op *op)
 {
     struct upload_op *u = of(op);
-    enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, &op->fault);
+    enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
     return rc == RC_OK ? check_range(u) : rc;
 }
 
 static enum rc write_chunk(struct op *op, struct span bytes)
 {
-    return upload_append(of(op)->upload, bytes, &op->fault);
+    return upload_append(of(op)->upload, bytes, op->fault);
 }
 
 static enum rc chunk_finish(struct op *op)
 {
     struct upload_op *u = of(op);
     u->offset = upload_offset(u->upload);
-    return upload_sync(u->upload, &op->fault);
+    return upload_sync(u->upload, op->fault);
 }
 
 static enum rc finish_parse(struct op *op, const struct request *rq)
@@ -219,14 +219,14 @@ static enum rc finish_parse(struct op *op, const struct request *rq)
     if (rc != RC_OK)
         return rc;
     if (!http_query_find(rq->head->query, SPAN("digest"), op->arena, &digest))
-        return fault(&op->fault, RC_DIGEST_INVALID, "digest missing");
-    return digest_parse(digest, &u->digest, &op->fault);
+        return fault(op->fault, RC_DIGEST_INVALID, "digest missing");
+    return digest_parse(digest, &u->digest, op->fault);
 }
 
 static enum rc finish_finish(struct op *op)
 {
     struct upload_op *u = of(op);
-    return upload_commit(u->upload, &u->digest, &op->fault);
+    return upload_commit(u->upload, &u->digest, op->fault);
 }
 
 /* ---- DELETE: never mind. -------------------------------------------------------------------------- */
@@ -234,7 +234,7 @@ static enum rc finish_finish(struct op *op)
 static enum rc cancel_open(struct op *op)
 {
     struct upload_op *u = of(op);
-    return upload_cancel(op->store, u->repo, u->id, &op->fault);
+    return upload_cancel(op->store, u->repo, u->id, op->fault);
 }
 
 static void cancel_reply(struct op *op, struct reply *r)

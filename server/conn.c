@@ -15,20 +15,14 @@
  */
 #include "server/conn.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "server/access.h"
 #include "server/error.h"
-#include "server/gate.h"
 #include "server/input.h"
 #include "server/output.h"
-#include "server/route.h"
 #include "server/run.h"
-#include "server/url.h"
 
 enum conn_state {
     CONN_READ,   /* loop: a head is awaited, or arriving */
@@ -61,8 +55,7 @@ struct conn {
     enum output_next file_next; /* what the pool said of the last piece of a file */
 
     struct arena arena; /* of the request */
-    struct request request;
-    struct run run; /* operation is NULL before routing */
+    struct run run;
     struct access access;
 };
 
@@ -139,14 +132,9 @@ static enum connection after_answer(const struct conn *c)
 
 static void send_reply(struct conn *c, struct reply *r)
 {
-    int file = -1;
-    if (c->run.op) {
-        file = c->run.op->file;
-        c->run.op->file = -1;
-    }
     c->after = after_answer(c);
     c->access.code = r->code;
-    output_begin(&c->out, r, c->after, c->in.head.method, file);
+    output_begin(&c->out, r, c->after, c->in.head.method, run_take_file(&c->run));
     set_deadline(c, c->server->config->timeout_stall);
     c->state = CONN_SEND;
 }
@@ -162,51 +150,31 @@ static void answer(struct conn *c)
 {
     struct reply r;
     begin_reply(c, &r);
-    c->run.operation->reply(c->run.op, &r);
+    c->run.row->operation->reply(c->run.op, &r);
     send_reply(c, &r);
     reply_fini(&r);
 }
 
-static void answer_error(struct conn *c, enum rc rc, const struct fault *f, const char *headers)
+static void answer_error(struct conn *c, enum rc rc)
 {
     struct reply r;
     begin_reply(c, &r);
-    if (headers)
-        buf_add_str(&r.headers, headers);
-    error_reply(&r, rc, f, &c->arena);
-    access_failure(&c->access, rc, f);
+    if (c->run.error_headers)
+        buf_add_str(&r.headers, c->run.error_headers);
+    /* OPTIONS has no rows of its own: the methods of those that the path has are its answer. */
+    if (rc != RC_BAD_METHOD || c->in.head.method != HTTP_OPTIONS)
+        error_reply(&r, rc, &c->run.fault, &c->arena);
+    access_failure(&c->access, rc, &c->run.fault);
     send_reply(c, &r);
     reply_fini(&r);
-}
-
-/* OPTIONS has no rows: it is answered from those that the path has. */
-static void answer_options(struct conn *c, const char *allow)
-{
-    struct reply r;
-    begin_reply(c, &r);
-    reply_header(&r, "Allow", "%s", allow);
-    send_reply(c, &r);
-    reply_fini(&r);
-}
-
-static void answer_no_route(struct conn *c, enum rc rc, const struct fault *f, const char *allow)
-{
-    if (rc != RC_BAD_METHOD)
-        answer_error(c, rc, f, NULL);
-    else if (c->in.head.method == HTTP_OPTIONS)
-        answer_options(c, allow);
-    else
-        answer_error(c, rc, f, arena_printf(&c->arena, "Allow: %s\r\n", allow));
 }
 
 /* What arrived is not a request; a TLS hello, for one. */
 static void refuse(struct conn *c)
 {
-    struct fault f;
-    fault_init(&f, &c->arena);
-    enum rc rc = fault(&f, c->in.rc, "%s", c->in.why);
+    fault_init(&c->run.fault, &c->arena);
     access_request(&c->access, &c->in.head);
-    answer_error(c, rc, &f, NULL);
+    answer_error(c, fault(&c->run.fault, c->in.rc, "%s", c->in.why));
 }
 
 /* ---- Turns in the pool. -------------------------------------------------------------------- */
@@ -222,7 +190,7 @@ static void run_hop(struct hop *h)
 static void end_operation(struct conn *c)
 {
     if (c->run.rc != RC_OK)
-        answer_error(c, c->run.rc, &c->run.op->fault, c->run.op->error_headers);
+        answer_error(c, c->run.rc);
     else if (c->turn == RUN_LAST)
         answer(c);
     else if (c->in.state == IN_FAILED)
@@ -274,37 +242,15 @@ static void submit_file(struct conn *c)
 
 /* ---- One request after the other. ------------------------------------------------------------ */
 
-static bool has_pool_steps(const struct operation *o)
-{
-    return o->open || o->chunk || o->finish || o->close;
-}
-
-/* The head is complete: find the row, ask the gate, parse; then answer, or go on in the
- * pool. */
+/* The head is complete: answer at once, or go on in the pool. */
 static void begin_operation(struct conn *c)
 {
-    const struct endpoint *row = NULL;
-    const char *allow = NULL;
-    struct fault f;
-    fault_init(&f, &c->arena);
-    c->request = (struct request){.head = &c->in.head};
+    struct run_env env = {c->server->store, c->server->config, &c->arena};
     access_request(&c->access, &c->in.head);
-    enum rc rc = route_find(&c->request, &c->arena, &row, &allow, &f);
-    if (rc != RC_OK) {
-        answer_no_route(c, rc, &f, allow);
-        return;
-    }
-    rc = gate_check(row, c->server->config, &f);
-    if (rc != RC_OK) {
-        answer_error(c, rc, &f, NULL);
-        return;
-    }
-    run_init(&c->run, row->operation, c->server->store, c->server->config, &c->arena);
-    c->run.op->base = url_base(&c->in.head, c->server->config, &c->arena);
-    rc = row->operation->parse(c->run.op, &c->request);
+    enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc != RC_OK)
-        answer_error(c, rc, &c->run.op->fault, NULL);
-    else if (has_pool_steps(row->operation))
+        answer_error(c, rc);
+    else if (run_has_turns(&c->run))
         c->state = CONN_BODY;
     else
         answer(c);
@@ -520,8 +466,9 @@ static void destroy(struct conn *c)
     if (c->state != CONN_READ && c->state != CONN_LINGER)
         access_abandoned(&c->access, output_body_sent(&c->out));
     c->state = CONN_CLOSING;
-    if (c->run.op && c->run.op->file >= 0)
-        (void)close(c->run.op->file);
+    int file = run_take_file(&c->run);
+    if (file >= 0)
+        (void)close(file);
     output_fini(&c->out);
     input_fini(&c->in);
     arena_fini(&c->arena);

@@ -1,39 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run: the order of an operation's steps.
+ * run: the order of things for one request.
  */
 #include "server/run.h"
 
-void run_init(struct run *r, const struct operation *operation, struct store *store,
-              const struct config *config, struct arena *arena)
+#include "server/gate.h"
+#include "server/route.h"
+#include "server/url.h"
+
+static struct op *make_op(struct run *r, const struct http_head *head, const struct run_env *env)
 {
-    struct op *op = arena_alloc(arena, operation->size);
-    op->store = store;
-    op->config = config;
-    op->arena = arena;
+    struct op *op = arena_alloc(env->arena, r->row->operation->size);
+    op->store = env->store;
+    op->config = env->config;
+    op->arena = env->arena;
+    op->fault = &r->fault;
+    op->base = url_base(head, env->config, env->arena);
     op->file = -1;
-    fault_init(&op->fault, arena);
-    *r = (struct run){.operation = operation, .op = op, .state = RUN_NEW, .rc = RC_OK};
+    return op;
+}
+
+enum rc run_begin(struct run *r, const struct http_head *head, const struct run_env *env)
+{
+    struct request rq = {.head = head};
+    const char *allow = NULL;
+    *r = (struct run){.state = RUN_NEW};
+    fault_init(&r->fault, env->arena);
+    r->rc = route_find(&rq, env->arena, &r->row, &allow, &r->fault);
+    if (allow)
+        r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", allow);
+    if (r->rc == RC_OK)
+        r->rc = gate_check(r->row, env->config, &r->fault);
+    if (r->rc != RC_OK)
+        return r->rc;
+    r->op = make_op(r, head, env);
+    r->rc = r->row->operation->parse(r->op, &rq);
+    return r->rc;
+}
+
+bool run_has_turns(const struct run *r)
+{
+    const struct operation *o = r->row->operation;
+    return o->open || o->chunk || o->finish || o->close;
 }
 
 static enum rc open_step(struct run *r)
 {
+    const struct operation *o = r->row->operation;
     if (r->state != RUN_NEW)
         return RC_OK;
     r->state = RUN_OPEN;
-    return r->operation->open ? r->operation->open(r->op) : RC_OK;
+    return o->open ? o->open(r->op) : RC_OK;
 }
 
 static enum rc chunk_step(struct run *r, struct span bytes)
 {
-    if (bytes.n == 0 || !r->operation->chunk)
-        return RC_OK;
-    return r->operation->chunk(r->op, bytes);
+    const struct operation *o = r->row->operation;
+    return bytes.n > 0 && o->chunk ? o->chunk(r->op, bytes) : RC_OK;
 }
 
-static enum rc finish_step(struct run *r)
+static enum rc finish_step(struct run *r, enum run_turn turn)
 {
-    return r->operation->finish ? r->operation->finish(r->op) : RC_OK;
+    const struct operation *o = r->row->operation;
+    return turn == RUN_LAST && o->finish ? o->finish(r->op) : RC_OK;
 }
 
 void run_turn(struct run *r, struct span bytes, enum run_turn turn)
@@ -44,12 +73,22 @@ void run_turn(struct run *r, struct span bytes, enum run_turn turn)
         r->rc = open_step(r);
         if (r->rc == RC_OK)
             r->rc = chunk_step(r, bytes);
-        if (r->rc == RC_OK && turn == RUN_LAST)
-            r->rc = finish_step(r);
+        if (r->rc == RC_OK)
+            r->rc = finish_step(r, turn);
     }
     if (turn == RUN_MORE && r->rc == RC_OK)
         return;
     r->state = RUN_CLOSED;
-    if (r->operation->close)
-        r->operation->close(r->op);
+    r->error_headers = r->op->error_headers;
+    if (r->row->operation->close)
+        r->row->operation->close(r->op);
+}
+
+int run_take_file(struct run *r)
+{
+    if (!r->op)
+        return -1;
+    int file = r->op->file;
+    r->op->file = -1;
+    return file;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * run: takes an operation through its pool steps, in order, once each.
+ * run: takes a request through its row, in order, each step once.
  *
- *   NEW ──open──► OPEN ──chunk*, finish──► CLOSED
- *    └───────────── any failure ─────────────┘   close runs on the way to CLOSED
+ *   run_begin          loop  route, gate, parse
+ *   run_turn           pool  NEW ──open──► OPEN ──chunk*, finish──► CLOSED
+ *                             └──────────── any failure ─────────────┘   close on the way
+ *   operation->reply   loop
  *
  * A turn does all that can be done with what is there, so that a request without a
- * body takes one turn. No loop, no thread of its own: the connection calls it in the
- * pool, tests call it as it is.
+ * body takes one turn. No loop and no thread of its own: the connection calls it, and
+ * tests call it as it is.
  */
 #ifndef SERVER_RUN_H
 #define SERVER_RUN_H
@@ -17,19 +19,36 @@
 enum run_state { RUN_NEW, RUN_OPEN, RUN_CLOSED };
 
 struct run {
-    const struct operation *operation;
-    struct op *op;
+    const struct endpoint *row; /* NULL if the request has none */
+    struct op *op;              /* NULL before run_begin is through; in the arena */
     enum run_state state;
-    enum rc rc; /* the first failure; final when CLOSED */
+    enum rc rc;                /* the first failure; final when CLOSED */
+    struct fault fault;        /* its words */
+    const char *error_headers; /* "Name: value\r\n" that belong to the error, or NULL */
 };
+
+/* What a run works with; all borrowed. */
+struct run_env {
+    struct store *store;
+    const struct config *config;
+    struct arena *arena; /* the request's */
+};
+
+/* RC_OK: the operation can take its turns. Anything else is the answer, with RC_BAD_METHOD
+ * and its Allow header for OPTIONS too. */
+enum rc run_begin(struct run *r, const struct http_head *head,
+                  const struct run_env *env) MUST_CHECK;
+
+/* Does it have anything to do in the pool? If not, it can reply at once. */
+bool run_has_turns(const struct run *r);
 
 /* What follows the bytes of a turn. */
 enum run_turn { RUN_MORE, RUN_LAST, RUN_ABORT };
 
-/* Makes the operation, in the arena. */
-void run_init(struct run *r, const struct operation *operation, struct store *store,
-              const struct config *config, struct arena *arena);
 /* bytes may be empty. RUN_ABORT: the client is gone; only close runs. */
 void run_turn(struct run *r, struct span bytes, enum run_turn turn);
+
+/* The file that the operation wants sent: ownership passes. -1 if there is none. */
+int run_take_file(struct run *r);
 
 #endif

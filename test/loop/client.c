@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * client: turning the loop by hand.
+ */
+#include "test/loop/client.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { TURNS_MAX = 60000 }; /* about a minute: something that never comes fails the test */
+
+static char last_head[8192];
+
+void rig_init(struct rig *r)
+{
+    *r = (struct rig){.root = "/tmp/registry-loop-XXXXXX"};
+    assert_non_null(mkdtemp(r->root));
+    assert_int_equal(store_open(r->root, &r->store, NULL), RC_OK);
+    r->config = (struct config){.http_addr = "127.0.0.1:0",
+                                .http_host = "",
+                                .delete_enabled = true,
+                                .accesslog_disabled = true,
+                                .max_threads = 4,
+                                .catalog_max = 1000,
+                                .tags_max = 1000,
+                                .drain_timeout = 5000,
+                                .timeout_idle = 60000,
+                                .timeout_head = 60000,
+                                .timeout_stall = 60000};
+    assert_int_equal(server_init(&r->server, &r->config, r->store, NULL), RC_OK);
+}
+
+static void remove_tree(const char *dir)
+{
+    DIR *d = opendir(dir);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        char path[2048];
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+        if (e->d_type == DT_DIR)
+            remove_tree(path);
+        else
+            (void)unlink(path);
+    }
+    (void)closedir(d);
+    (void)rmdir(dir);
+}
+
+void rig_turn(struct rig *r)
+{
+    struct pollfd p = {.fd = uv_backend_fd(&r->server.loop), .events = POLLIN};
+    (void)poll(&p, 1, 1);
+    (void)uv_run(&r->server.loop, UV_RUN_NOWAIT);
+}
+
+void rig_until_idle(struct rig *r)
+{
+    for (int i = 0; i < TURNS_MAX && r->server.conn_count > 0; i++)
+        rig_turn(r);
+    assert_int_equal(r->server.conn_count, 0);
+}
+
+void rig_fini(struct rig *r)
+{
+    (void)raise(SIGTERM);
+    server_run(&r->server);
+    assert_null(r->server.conns);
+    server_fini(&r->server);
+    store_close(r->store);
+    remove_tree(r->root);
+}
+
+void client_open(struct client *c, struct rig *r)
+{
+    int fds[2];
+    struct sockaddr local = {.sa_family = AF_UNIX};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    *c = (struct client){.rig = r, .fd = fds[0]};
+    buf_init(&c->got);
+    conn_open(&r->server, fds[1], &local);
+}
+
+void client_close(struct client *c)
+{
+    (void)close(c->fd);
+    buf_fini(&c->got);
+}
+
+bool client_send(struct client *c, struct span bytes)
+{
+    for (int i = 0; i < TURNS_MAX && bytes.n > 0; i++) {
+        ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+        if (n < 0 && errno != EAGAIN)
+            return false;
+        bytes = span_skip(bytes, n > 0 ? (size_t)n : 0);
+        rig_turn(c->rig);
+    }
+    assert_int_equal(bytes.n, 0);
+    return true;
+}
+
+void client_send_str(struct client *c, const char *text)
+{
+    assert_true(client_send(c, span_of(text)));
+}
+
+void client_read(struct client *c, size_t n)
+{
+    buf_reserve(&c->got, n + 1);
+    ssize_t got = recv(c->fd, c->got.p + c->got.n, n, 0);
+    if (got > 0)
+        c->got.n += (size_t)got;
+    else if (got == 0 || errno != EAGAIN)
+        c->ended = true;
+    c->got.p[c->got.n] = 0;
+}
+
+bool client_until(struct client *c, const char *text)
+{
+    for (int i = 0; i < TURNS_MAX; i++) {
+        if (c->got.n > 0 && memmem(c->got.p, c->got.n, text, strlen(text)))
+            return true;
+        if (c->ended)
+            return false;
+        rig_turn(c->rig);
+        client_read(c, 1 << 16);
+    }
+    fail_msg("never received: %s", text);
+    return false;
+}
+
+void client_until_end(struct client *c)
+{
+    for (int i = 0; i < TURNS_MAX && !c->ended; i++) {
+        rig_turn(c->rig);
+        client_read(c, 1 << 16);
+    }
+    assert_true(c->ended);
+}
+
+const char *client_header(const char *name)
+{
+    static char value[1024];
+    size_t n = strlen(name);
+    for (char *line = last_head; line && *line; line = strstr(line, "\r\n") + 2) {
+        if (strncmp(line, name, n) != 0 || line[n] != ':')
+            continue;
+        (void)snprintf(value, sizeof(value), "%.*s", (int)strcspn(line + n + 2, "\r"),
+                       line + n + 2);
+        return value;
+    }
+    return NULL;
+}
+
+static void take(struct client *c, size_t n)
+{
+    memmove(c->got.p, c->got.p + n, c->got.n - n);
+    c->got.n -= n;
+    c->got.p[c->got.n] = 0;
+}
+
+int client_response(struct client *c, struct buf *body)
+{
+    if (!client_until(c, "\r\n\r\n"))
+        return -1;
+    size_t head = (size_t)(strstr(c->got.p, "\r\n\r\n") - c->got.p) + 4;
+    assert_true(head < sizeof(last_head));
+    memcpy(last_head, c->got.p, head - 2);
+    last_head[head - 2] = 0;
+    take(c, head);
+    const char *length = client_header("Content-Length");
+    size_t want = length ? strtoul(length, NULL, 10) : 0;
+    for (int i = 0; i < TURNS_MAX && c->got.n < want && !c->ended; i++) {
+        rig_turn(c->rig);
+        client_read(c, 1 << 18);
+    }
+    if (c->got.n < want)
+        return -1;
+    if (body)
+        buf_add(body, c->got.p, want);
+    take(c, want);
+    return atoi(last_head + strlen("HTTP/1.1 "));
+}

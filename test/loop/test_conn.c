@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Connections over socket pairs: slow, cut, half closed, pipelined, gone.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/digest.h"
+#include "test/loop/client.h"
+
+static int setup(void **state)
+{
+    struct rig *r = calloc(1, sizeof(*r));
+    rig_init(r);
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_fini(*state);
+    free(*state);
+    return 0;
+}
+
+static struct span pattern(size_t n, unsigned seed)
+{
+    unsigned char *p = malloc(n + 1);
+    uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
+    for (size_t i = 0; i < n; i++) {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        p[i] = (unsigned char)(x + i);
+    }
+    return span_from(p, n);
+}
+
+static struct digest_text text_of(struct span bytes)
+{
+    struct digest d = digest_of(DIGEST_SHA256, bytes);
+    return digest_print(&d);
+}
+
+static const char get_base[] = "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static void test_one_request(void **state)
+{
+    struct client c;
+    struct buf body = {0};
+    client_open(&c, *state);
+    client_send_str(&c, get_base);
+    assert_int_equal(client_response(&c, &body), 200);
+    assert_string_equal(body.p, "{}");
+    assert_string_equal(client_header("Docker-Distribution-Api-Version"), "registry/2.0");
+    buf_fini(&body);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+static void test_byte_by_byte(void **state)
+{
+    struct client c;
+    client_open(&c, *state);
+    for (size_t i = 0; i < sizeof(get_base) - 1; i++)
+        assert_true(client_send(&c, span_from(get_base + i, 1)));
+    assert_int_equal(client_response(&c, NULL), 200);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+/* Thousands at once: answered all, in order, without the stack growing. */
+static void test_pipelined(void **state)
+{
+    enum { COUNT = 5000 };
+    struct client c;
+    struct buf all = {0};
+    client_open(&c, *state);
+    for (int i = 0; i < COUNT; i++)
+        buf_printf(&all, "GET /v2/%s HTTP/1.1\r\nHost: a\r\n\r\n", i % 2 ? "" : "_none");
+    /* Not client_send: nobody reads the answers meanwhile, and the server must not mind. */
+    struct span left = buf_span(&all);
+    int answered = 0;
+    while (answered < COUNT) {
+        ssize_t n = left.n > 0 ? send(c.fd, left.p, left.n, MSG_NOSIGNAL) : 0;
+        left = span_skip(left, n > 0 ? (size_t)n : 0);
+        if (!memmem(c.got.p ? c.got.p : "", c.got.n, "\r\n\r\n", 4)) {
+            rig_turn(*state);
+            client_read(&c, 4096);
+            continue;
+        }
+        assert_int_equal(client_response(&c, NULL), answered % 2 ? 200 : 404);
+        answered++;
+    }
+    buf_fini(&all);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+static void test_half_close(void **state)
+{
+    struct client c;
+    client_open(&c, *state);
+    client_send_str(&c, "GET /v2/_catalog HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+    assert_int_equal(client_response(&c, NULL), 200);
+    client_until_end(&c);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+/* ---- Uploads. -------------------------------------------------------------------------------- */
+
+static void begin_upload(struct client *c, char path[512])
+{
+    client_send_str(c, "POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_int_equal(client_response(c, NULL), 202);
+    (void)snprintf(path, 512, "%s", client_header("Location") + strlen("http://a"));
+}
+
+static void finish_upload(struct client *c, const char *path, struct span content)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof(text),
+                   "PUT %s&digest=%s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", path,
+                   text_of(content).s);
+    client_send_str(c, text);
+    assert_int_equal(client_response(c, NULL), 201);
+}
+
+static void send_head(struct client *c, const char *path, const char *headers)
+{
+    char text[1024];
+    (void)snprintf(text, sizeof(text), "PATCH %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, headers);
+    client_send_str(c, text);
+}
+
+static void send_chunked(struct client *c, struct span content, size_t piece)
+{
+    for (struct span left = content; left.n > 0;) {
+        char size[32];
+        size_t n = left.n < piece ? left.n : piece;
+        (void)snprintf(size, sizeof(size), "%zx\r\n", n);
+        client_send_str(c, size);
+        assert_true(client_send(c, span_head(left, n)));
+        client_send_str(c, "\r\n");
+        left = span_skip(left, n);
+    }
+    client_send_str(c, "0\r\n\r\n");
+}
+
+static void get_blob(struct client *c, const struct digest_text *d)
+{
+    char text[512];
+    (void)snprintf(text, sizeof(text), "GET /v2/app/blobs/%s HTTP/1.1\r\nHost: a\r\n\r\n", d->s);
+    client_send_str(c, text);
+}
+
+static void test_chunked_upload_and_slow_reader(void **state)
+{
+    struct client c;
+    char path[512];
+    struct span content = pattern(3000000, 11);
+    struct digest_text d = text_of(content);
+    client_open(&c, *state);
+    begin_upload(&c, path);
+    send_head(&c, path, "Transfer-Encoding: chunked\r\n");
+    send_chunked(&c, content, 32768);
+    assert_int_equal(client_response(&c, NULL), 202);
+    finish_upload(&c, path, content);
+    get_blob(&c, &d);
+    while (c.got.n < content.n) {
+        rig_turn(*state);
+        client_read(&c, 20011);
+        assert_false(c.ended);
+    }
+    struct buf body = {0};
+    assert_int_equal(client_response(&c, &body), 200);
+    assert_int_equal(body.n, content.n);
+    assert_memory_equal(body.p, content.p, content.n);
+    buf_fini(&body);
+    client_close(&c);
+    rig_until_idle(*state);
+    free((char *)content.p);
+}
+
+/* Bodies of every small size, chunked in every way, on one connection. */
+static void test_many_chunk_sizes(void **state)
+{
+    struct client c;
+    char path[512];
+    client_open(&c, *state);
+    for (size_t size = 1; size < 40; size += 3) {
+        for (size_t piece = 1; piece <= size; piece += 2) {
+            struct span content = pattern(size, (unsigned)(100 * size + piece));
+            begin_upload(&c, path);
+            send_head(&c, path, "Transfer-Encoding: chunked\r\n");
+            send_chunked(&c, content, piece);
+            assert_int_equal(client_response(&c, NULL), 202);
+            finish_upload(&c, path, content);
+            free((char *)content.p);
+        }
+    }
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+static uint64_t upload_bytes(struct rig *r, const char *path)
+{
+    struct name app;
+    uint64_t size = UINT64_MAX;
+    const char *id = strstr(path, "uploads/") + strlen("uploads/");
+    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
+    assert_int_equal(upload_size(r->store, app, span_from(id, UPLOAD_ID_LEN), &size, NULL), RC_OK);
+    return size;
+}
+
+/* The client goes away in the middle of a body, also while the pool works on it. Everything that
+ * was received stays, and nothing is held. */
+static void test_gone_mid_body(void **state)
+{
+    struct rig *r = *state;
+    struct span content = pattern(400000, 12);
+    for (size_t cut = 0; cut <= content.n; cut += 50000) {
+        struct client c;
+        char path[512];
+        client_open(&c, r);
+        begin_upload(&c, path);
+        send_head(&c, path, "Content-Length: 400001\r\n");
+        assert_true(client_send(&c, span_head(content, cut)));
+        client_close(&c);
+        rig_until_idle(r);
+        assert_int_equal(upload_bytes(r, path), cut);
+    }
+    free((char *)content.p);
+}
+
+/* The server closes connections at any moment of their lives. */
+static void test_closed_by_the_server(void **state)
+{
+    struct rig *r = *state;
+    struct span content = pattern(200000, 13);
+    for (int turns = 0; turns < 60; turns++) {
+        struct client c;
+        char path[512];
+        client_open(&c, r);
+        begin_upload(&c, path);
+        send_head(&c, path, "Content-Length: 200000\r\n");
+        (void)send(c.fd, content.p, content.n, MSG_NOSIGNAL);
+        for (int i = 0; i < turns; i++)
+            (void)uv_run(&r->server.loop, UV_RUN_NOWAIT);
+        conn_close_all(&r->server);
+        rig_until_idle(r);
+        client_close(&c);
+    }
+    free((char *)content.p);
+}
+
+static void test_expect_continue(void **state)
+{
+    struct client c;
+    char path[512];
+    client_open(&c, *state);
+    begin_upload(&c, path);
+    send_head(&c, path, "Content-Length: 5\r\nExpect: 100-continue\r\n");
+    assert_true(client_until(&c, "HTTP/1.1 100 Continue\r\n\r\n"));
+    c.got.n = 0;
+    client_send_str(&c, "hello");
+    assert_int_equal(client_response(&c, NULL), 202);
+    finish_upload(&c, path, SPAN("hello"));
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+static const char unknown[] = "/v2/app/blobs/uploads/11111111-2222-4333-8444-555555555555";
+
+/* A refusal comes before the body, and instead of the 100. */
+static void test_refused_before_the_body(void **state)
+{
+    struct client c;
+    client_open(&c, *state);
+    send_head(&c, unknown, "Content-Length: 1000000\r\nExpect: 100-continue\r\n");
+    assert_int_equal(client_response(&c, NULL), 404);
+    assert_string_equal(client_header("Connection"), "close");
+    client_until_end(&c);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+/* A client that sends all of its body before it reads gets the refusal too. */
+static void test_refused_while_sending(void **state)
+{
+    struct client c;
+    struct span content = pattern(2000000, 14);
+    client_open(&c, *state);
+    send_head(&c, unknown, "Content-Length: 2000000\r\n");
+    assert_true(client_send(&c, content));
+    assert_int_equal(client_response(&c, NULL), 404);
+    client_close(&c);
+    rig_until_idle(*state);
+    free((char *)content.p);
+}
+
+/* A short unread body is no reason to give up the connection. */
+static void test_refused_and_kept(void **state)
+{
+    struct client c;
+    client_open(&c, *state);
+    send_head(&c, unknown, "Content-Length: 10\r\n");
+    client_send_str(&c, "0123456789");
+    assert_int_equal(client_response(&c, NULL), 404);
+    client_send_str(&c, get_base);
+    assert_int_equal(client_response(&c, NULL), 200);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+static void test_tls_hello(void **state)
+{
+    static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 abcdefgh";
+    struct client c;
+    client_open(&c, *state);
+    assert_true(client_send(&c, span_from(hello, sizeof(hello) - 1)));
+    assert_int_equal(client_response(&c, NULL), 400);
+    client_until_end(&c);
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
+/* A chunk size that is none, in the middle of a body. */
+static void test_broken_framing(void **state)
+{
+    struct client c;
+    char path[512];
+    client_open(&c, *state);
+    begin_upload(&c, path);
+    send_head(&c, path, "Transfer-Encoding: chunked\r\n");
+    client_send_str(&c, "3\r\nabc\r\nzz\r\n");
+    assert_int_equal(client_response(&c, NULL), 400);
+    client_until_end(&c);
+    client_close(&c);
+    rig_until_idle(*state);
+    assert_int_equal(upload_bytes(*state, path), 3);
+}
+
+static void test_time_is_over(void **state)
+{
+    struct rig *r = *state;
+    struct client c;
+    r->config.timeout_idle = r->config.timeout_head = 1;
+    client_open(&c, r);
+    client_send_str(&c, "GET /v2/ HT");
+    while (r->server.conn_count > 0) {
+        rig_turn(r);
+        conn_tick_all(&r->server);
+    }
+    client_until_end(&c);
+    client_close(&c);
+}
+
+/* A drain closes what is idle and lets the others finish. */
+static void test_drain(void **state)
+{
+    struct rig *r = *state;
+    struct client idle, busy;
+    char path[512];
+    client_open(&idle, r);
+    client_open(&busy, r);
+    begin_upload(&busy, path);
+    send_head(&busy, path, "Content-Length: 6\r\n");
+    client_send_str(&busy, "abc");
+    r->server.state = SERVER_DRAINING;
+    conn_drain_all(&r->server);
+    client_until_end(&idle);
+    client_send_str(&busy, "def");
+    assert_int_equal(client_response(&busy, NULL), 202);
+    assert_string_equal(client_header("Connection"), "close");
+    client_until_end(&busy);
+    r->server.state = SERVER_UP;
+    client_close(&idle);
+    client_close(&busy);
+}
+
+/* Many at once, with as many threads as there are. */
+static void test_side_by_side(void **state)
+{
+    enum { CLIENTS = 24 };
+    struct rig *r = *state;
+    struct client c[CLIENTS];
+    char path[CLIENTS][512];
+    struct span content[CLIENTS];
+    for (int i = 0; i < CLIENTS; i++) {
+        content[i] = pattern(150000, (unsigned)(200 + i));
+        client_open(&c[i], r);
+        begin_upload(&c[i], path[i]);
+        send_head(&c[i], path[i], "Content-Length: 150000\r\n");
+    }
+    for (size_t at = 0; at < 150000; at += 10000)
+        for (int i = 0; i < CLIENTS; i++)
+            assert_true(client_send(&c[i], span_head(span_skip(content[i], at), 10000)));
+    for (int i = 0; i < CLIENTS; i++) {
+        assert_int_equal(client_response(&c[i], NULL), 202);
+        finish_upload(&c[i], path[i], content[i]);
+        client_close(&c[i]);
+        free((char *)content[i].p);
+    }
+    rig_until_idle(r);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_request),
+        TEST(test_byte_by_byte),
+        TEST(test_pipelined),
+        TEST(test_half_close),
+        TEST(test_chunked_upload_and_slow_reader),
+        TEST(test_many_chunk_sizes),
+        TEST(test_gone_mid_body),
+        TEST(test_closed_by_the_server),
+        TEST(test_expect_continue),
+        TEST(test_refused_before_the_body),
+        TEST(test_refused_while_sending),
+        TEST(test_refused_and_kept),
+        TEST(test_tls_hello),
+        TEST(test_broken_framing),
+        TEST(test_time_is_over),
+        TEST(test_drain),
+        TEST(test_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

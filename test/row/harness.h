@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * harness: calls endpoints as plain functions, without a loop or a socket, on a
+ * store in a temporary directory.
+ */
+#ifndef TEST_ROW_HARNESS_H
+#define TEST_ROW_HARNESS_H
+
+#include "server/endpoint.h"
+#include "storage/storage.h"
+
+struct bench {
+    char root[64]; /* the store's directory */
+    struct store *store;
+    struct config config;
+};
+
+void bench_init(struct bench *b);
+/* Closes the store and removes it; fails the test if a temporary file was left. */
+void bench_fini(struct bench *b);
+
+/* What a client would get. */
+struct answer {
+    int code;
+    struct buf headers; /* "Name: value\r\n" each */
+    struct buf body;
+};
+void answer_fini(struct answer *a);
+/* The value of a header, or NULL; valid until the next call. */
+const char *answer_header(struct answer *a, const char *name);
+
+struct call {
+    enum http_method method;
+    const char *target;  /* path and query, as a client sends them */
+    const char *headers; /* "Name: value\r\n" each, or NULL */
+    struct span body;
+    size_t piece; /* the body arrives in pieces of this size; 0: all at once */
+    size_t gone;  /* the client goes away after so many bytes; SIZE_MAX: it stays */
+};
+
+/* Runs one request through route, gate and every step of its operation. A client that
+ * goes away gets no answer: code 0. */
+struct answer bench_call(struct bench *b, const struct call *c);
+
+/* Position-dependent bytes, from a seed; the caller frees them. */
+struct span pattern_bytes(size_t n, unsigned seed);
+/* Counts files whose name has this ending, anywhere below the store. */
+unsigned count_files(const struct bench *b, const char *ending);
+unsigned count_descriptors(void);
+
+/* One blob through POST and PUT; its digest. */
+struct digest_text push_blob(struct bench *b, const char *repo, struct span bytes);
+
+#endif
