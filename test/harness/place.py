@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where things are, and scratch directories on a disk (not on a tmpfs: layers of 2 GiB pass through here)."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+CACHE = REPOSITORY / "build" / "cache"
+
+
+def mounts_below(folder):
+    """Mount points below a folder, deepest first."""
+    prefix = str(folder).rstrip("/") + "/"
+    points = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            point = line.split()[4].replace("\\040", " ")
+            if point.startswith(prefix) or point == prefix[:-1]:
+                points.append(point)
+    return sorted(points, key=len, reverse=True)
+
+
+def remove_tree(folder):
+    """Removes a folder with whatever is still mounted in it."""
+    for point in mounts_below(folder):
+        subprocess.run(["umount", "-l", point], check=False, stderr=subprocess.DEVNULL)
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def scratch_folder(name="registry-test-"):
+    folder = tempfile.mkdtemp(prefix=name, dir=os.environ.get("TMPDIR", "/var/tmp"))
+    try:
+        yield pathlib.Path(folder)
+    finally:
+        remove_tree(folder)

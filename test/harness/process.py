@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes: starting one that dies with the tests, looking at it in /proc, running a client to its end."""
+
+import ctypes
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+
+PR_SET_PDEATHSIG = 1
+TICKS = os.sysconf("SC_CLK_TCK")
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent():
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def start(command, **options):
+    """A daemon of ours: leads its own session, and is told to end when the test run is killed."""
+    return subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent,
+                            stdin=subprocess.DEVNULL, **options)
+
+
+def run(command, timeout=120, check=True, **options):
+    """Runs a client (a list, or a string for the shell) to its end; its whole output is in the failure."""
+    done = subprocess.run(command, shell=isinstance(command, str), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+                          encoding="utf-8", errors="replace", check=False, **options)
+    if check and done.returncode != 0:
+        text = command if isinstance(command, str) else " ".join(map(str, command))
+        raise AssertionError(f"`{text}` ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def run_all(commands, timeout=240, **options):
+    """Runs clients at the same time; all must succeed. Returns their standard outputs in order."""
+    running = [subprocess.Popen(command, shell=isinstance(command, str), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                encoding="utf-8", errors="replace", **options) for command in commands]
+    outputs, failed = [], []
+    try:
+        for command, process in zip(commands, running):
+            output, _ = process.communicate(timeout=timeout)
+            outputs.append(output)
+            if process.returncode != 0:
+                failed.append(f"{command} ended with {process.returncode}\n{output}")
+    finally:
+        for process in running:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert not failed, "\n".join(failed)
+    return outputs
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def accepts(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def resident(pid):
+    """(bytes resident now, most ever)"""
+    fields = dict(line.split(":", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return tuple(int(fields[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
+
+
+def cpu_seconds(pid):
+    after_name = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / TICKS
+
+
+def descriptors(pid):
+    """What each open descriptor points at."""
+    targets = {}
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            targets[int(entry.name)] = os.readlink(entry.path)
+        except FileNotFoundError:
+            pass
+    return targets
+
+
+def session_members(session):
+    """Processes (not zombies) that belong to a session."""
+    members = []
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        try:
+            state, _, _, its_session = pathlib.Path(entry.path, "stat").read_text().rpartition(")")[2].split()[:4]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(its_session) == session and state != "Z":
+            members.append(int(entry.name))
+    return members
