@@ -16,7 +16,7 @@ static enum wire_result result_of(ssize_t n, size_t *moved)
     }
     if (n == 0)
         return WIRE_END;
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (errno == EAGAIN || errno == EINTR)
         return WIRE_AGAIN;
     return WIRE_BROKEN;
 }

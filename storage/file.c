@@ -192,7 +192,7 @@ static void parent_of(const char *path, char out[PATH_BYTES])
 {
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
-    memcpy(out, path, n);
+    memmove(out, path, n); /* also in place */
     out[n] = 0;
 }
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * main: puts the pieces together: arguments → settings → store → listen → run →
+ * ordered shutdown.
+ */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "server/cli.h"
+#include "server/config.h"
+#include "server/listen.h"
+#include "server/server.h"
+
+static void print_fault(FILE *to, const char *what, const struct fault *f)
+{
+    for (const struct fault_item *i = f->first; i; i = i->next)
+        (void)fprintf(to, "%s%s\n", what, i->detail ? i->detail : rc_name(i->rc));
+}
+
+static void print_usage(FILE *to)
+{
+    struct buf b;
+    buf_init(&b);
+    cli_add_usage(&b);
+    (void)fputs(b.p, to);
+    buf_fini(&b);
+}
+
+static int help(void)
+{
+    struct buf b;
+    buf_init(&b);
+    cli_add_usage(&b);
+    buf_add_char(&b, '\n');
+    config_add_help(&b);
+    (void)fputs(b.p, stdout);
+    buf_fini(&b);
+    return EXIT_SUCCESS;
+}
+
+static void log_start(const struct config *config, const struct server *s)
+{
+    struct arena a;
+    arena_init(&a);
+    log_info("%s: data in %s", CLI_VERSION_TEXT, config->root_directory);
+    for (size_t i = 0; conf_warning(config->conf, i); i++)
+        log_warn("%s", conf_warning(config->conf, i));
+    log_info("listening on %s", listener_address(s->listener, &a));
+    arena_fini(&a);
+}
+
+static int serve(const struct cli *cli, struct fault *f)
+{
+    struct config *config = NULL;
+    struct store *store = NULL;
+    struct server server;
+    if (config_load(cli->config_path, environ, &config, f) != RC_OK) {
+        print_fault(stderr, "configuration error: ", f);
+        return EXIT_FAILURE;
+    }
+    log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
+              STDERR_FILENO);
+    enum rc rc = store_open(config->root_directory, &store, f);
+    if (rc == RC_NOT_FOUND)
+        log_error("%s: the directory above it does not exist", config->root_directory);
+    if (rc == RC_OK)
+        rc = server_init(&server, config, store, f);
+    if (rc == RC_OK) {
+        log_start(config, &server);
+        server_run(&server);
+        server_fini(&server);
+        log_info("stopped");
+    }
+    for (const struct fault_item *i = f->first; i; i = i->next)
+        log_error("%s", i->detail ? i->detail : rc_name(i->rc));
+    store_close(store);
+    config_free(config);
+    return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run_command(int argc, char **argv, struct fault *f)
+{
+    struct cli cli;
+    if (cli_parse(argc, argv, &cli, f) != RC_OK) {
+        print_fault(stderr, "Error: ", f);
+        print_usage(stderr);
+        return EXIT_FAILURE;
+    }
+    switch (cli.command) {
+    case CLI_SERVE:
+        return serve(&cli, f);
+    case CLI_VERSION:
+        (void)puts(CLI_VERSION_TEXT);
+        return EXIT_SUCCESS;
+    case CLI_HELP:
+        return help();
+    }
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct arena a;
+    struct fault f;
+    arena_init(&a);
+    fault_init(&f, &a);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int status = EXIT_FAILURE;
+    if (sodium_init() < 0)
+        (void)fputs("no source of randomness\n", stderr);
+    else
+        status = run_command(argc, argv, &f);
+    arena_fini(&a);
+    return status;
+}

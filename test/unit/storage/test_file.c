@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files: put, moved, listed and removed, with the directories they need.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "storage/file.h"
+
+struct place {
+    char root[64];
+    struct tree tree;
+    struct arena arena;
+};
+
+static int setup(void **state)
+{
+    struct place *p = calloc(1, sizeof(*p));
+    strcpy(p->root, "/tmp/registry-unit-XXXXXX");
+    assert_non_null(mkdtemp(p->root));
+    assert_int_equal(tree_open(&p->tree, p->root, NULL), RC_OK);
+    arena_init(&p->arena);
+    *state = p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    struct place *p = *state;
+    tree_close(&p->tree);
+    arena_fini(&p->arena);
+    (void)snprintf(command, sizeof(command), "rm -r %s", p->root);
+    assert_int_equal(system(command), 0);
+    free(p);
+    return 0;
+}
+
+static void assert_content(struct place *p, const char *path, const char *want)
+{
+    struct span got;
+    assert_int_equal(file_get(&p->tree, path, 1000, &p->arena, &got, NULL), RC_OK);
+    assert_true(span_eq(got, span_of(want)));
+}
+
+static enum rc count_entry(void *ctx, const char *name, bool is_dir)
+{
+    (void)name;
+    (void)is_dir;
+    (*(unsigned *)ctx)++;
+    return RC_OK;
+}
+
+static unsigned entries(struct place *p, const char *path)
+{
+    unsigned n = 0;
+    assert_int_equal(file_list(&p->tree, path, count_entry, &n, NULL), RC_OK);
+    return n;
+}
+
+static void test_put_replaces(void **state)
+{
+    struct place *p = *state;
+    assert_int_equal(file_put(&p->tree, "a/b/c/file", SPAN("one"), NULL), RC_OK);
+    assert_content(p, "a/b/c/file", "one");
+    assert_int_equal(file_put(&p->tree, "a/b/c/file", SPAN("two"), NULL), RC_OK);
+    assert_content(p, "a/b/c/file", "two");
+    assert_int_equal(file_put_unsynced(&p->tree, "a/b/c/file", SPAN(""), NULL), RC_OK);
+    assert_content(p, "a/b/c/file", "");
+    assert_int_equal(entries(p, "a/b/c"), 1);
+}
+
+static void test_put_at_the_top(void **state)
+{
+    struct place *p = *state;
+    assert_int_equal(file_put(&p->tree, "file", SPAN("one"), NULL), RC_OK);
+    assert_content(p, "file", "one");
+}
+
+/* A name that is taken by a directory fails, and leaves no temporary file. */
+static void test_put_fails_cleanly(void **state)
+{
+    struct place *p = *state;
+    struct fault f;
+    fault_init(&f, &p->arena);
+    assert_int_equal(file_mkdirs(&p->tree, "a/dir", NULL), RC_OK);
+    assert_int_equal(file_put(&p->tree, "a/dir", SPAN("x"), &f), RC_IO);
+    assert_non_null(f.first);
+    assert_int_equal(entries(p, "a"), 1);
+}
+
+static void test_missing_is_an_answer(void **state)
+{
+    struct place *p = *state;
+    struct span got;
+    struct fault f;
+    struct file_info info;
+    fault_init(&f, &p->arena);
+    assert_int_equal(file_get(&p->tree, "none", 10, &p->arena, &got, &f), RC_NOT_FOUND);
+    assert_int_equal(file_stat(&p->tree, "none/x", &info, &f), RC_NOT_FOUND);
+    assert_int_equal(file_remove(&p->tree, "none", &f), RC_NOT_FOUND);
+    assert_int_equal(file_remove_tree(&p->tree, "none", &f), RC_OK);
+    assert_null(f.first);
+}
+
+static void test_get_has_a_limit(void **state)
+{
+    struct place *p = *state;
+    struct span got;
+    assert_int_equal(file_put(&p->tree, "file", SPAN("12345"), NULL), RC_OK);
+    assert_int_equal(file_get(&p->tree, "file", 5, &p->arena, &got, NULL), RC_OK);
+    assert_int_equal(file_get(&p->tree, "file", 4, &p->arena, &got, NULL), RC_IO);
+}
+
+static void test_move(void **state)
+{
+    struct place *p = *state;
+    struct file_info info;
+    assert_int_equal(file_put(&p->tree, "from", SPAN("x"), NULL), RC_OK);
+    assert_int_equal(file_move(&p->tree, "from", "some/where/else", NULL), RC_OK);
+    assert_content(p, "some/where/else", "x");
+    assert_int_equal(file_stat(&p->tree, "from", &info, NULL), RC_NOT_FOUND);
+    assert_int_equal(file_move(&p->tree, "from", "some/where/else", NULL), RC_NOT_FOUND);
+}
+
+static void test_remove_tree(void **state)
+{
+    struct place *p = *state;
+    assert_int_equal(file_put(&p->tree, "a/b/c", SPAN("x"), NULL), RC_OK);
+    assert_int_equal(file_put(&p->tree, "a/d", SPAN("x"), NULL), RC_OK);
+    assert_int_equal(file_put(&p->tree, "outside", SPAN("x"), NULL), RC_OK);
+    assert_int_equal(symlinkat("../outside", p->tree.fd, "a/link"), 0);
+    assert_int_equal(file_remove_tree(&p->tree, "a", NULL), RC_OK);
+    assert_int_equal(entries(p, "."), 1);
+    assert_content(p, "outside", "x");
+}
+
+static void test_lock(void **state)
+{
+    struct place *p = *state;
+    int one = -1, two = -1;
+    assert_int_equal(file_put(&p->tree, "file", SPAN("x"), NULL), RC_OK);
+    assert_int_equal(file_open(&p->tree, "file", FILE_APPEND, &one, NULL), RC_OK);
+    assert_int_equal(file_open(&p->tree, "file", FILE_APPEND, &two, NULL), RC_OK);
+    assert_int_equal(file_lock(one, NULL), RC_OK);
+    assert_int_equal(file_lock(two, NULL), RC_UPLOAD_BUSY);
+    file_close(one);
+    assert_int_equal(file_lock(two, NULL), RC_OK);
+    file_close(two);
+}
+
+/* ---- Side by side. --------------------------------------------------------------------------- */
+
+struct worker {
+    struct place *place;
+    int number;
+};
+
+static void *make_files(void *ctx)
+{
+    struct worker *w = ctx;
+    for (int i = 0; i < 50; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof(path), "x/%d/y/%d/file", i, w->number);
+        if (file_put(&w->place->tree, path, SPAN("x"), NULL) != RC_OK)
+            return ctx;
+        (void)snprintf(path, sizeof(path), "x/%d/y/same", i);
+        if (file_put(&w->place->tree, path, SPAN("x"), NULL) != RC_OK)
+            return ctx;
+    }
+    return NULL;
+}
+
+static void test_same_directories_from_many_threads(void **state)
+{
+    enum { WORKERS = 8 };
+    pthread_t threads[WORKERS];
+    struct worker workers[WORKERS];
+    for (int i = 0; i < WORKERS; i++) {
+        workers[i] = (struct worker){*state, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, make_files, &workers[i]), 0);
+    }
+    for (int i = 0; i < WORKERS; i++) {
+        void *failed = NULL;
+        (void)pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    assert_int_equal(entries(*state, "x"), 50);
+    assert_int_equal(entries(*state, "x/49/y"), WORKERS + 1);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_put_replaces),
+        TEST(test_put_at_the_top),
+        TEST(test_put_fails_cleanly),
+        TEST(test_missing_is_an_answer),
+        TEST(test_get_has_a_limit),
+        TEST(test_move),
+        TEST(test_remove_tree),
+        TEST(test_lock),
+        TEST(test_same_directories_from_many_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
