@@ -323,10 +323,10 @@ static bool step_body(struct conn *c)
     bool ready = c->in.slab && c->in.slab->ready > 0;
     if (c->in.state == IN_DONE)
         submit_turn(c, RUN_LAST);
-    else if (c->in.state == IN_FAILED || (c->in.ended && !ready && !waiting))
-        submit_turn(c, RUN_ABORT);
     else if (ready || c->run.state == RUN_NEW)
         submit_turn(c, RUN_MORE);
+    else if (c->in.state == IN_FAILED || (c->in.ended && !waiting))
+        submit_turn(c, RUN_ABORT);
     else if (waiting)
         say_continue(c);
     if (c->state == CONN_BODY)

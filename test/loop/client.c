@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,15 @@
 
 #include <cmocka.h>
 
+#include "lib/log.h"
+
 enum { TURNS_MAX = 60000 }; /* about a minute: something that never comes fails the test */
 
 static char last_head[8192];
 
 void rig_init(struct rig *r)
 {
+    log_setup(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     *r = (struct rig){.root = "/tmp/registry-loop-XXXXXX"};
     assert_non_null(mkdtemp(r->root));
     assert_int_equal(store_open(r->root, &r->store, NULL), RC_OK);
@@ -74,7 +78,8 @@ void rig_until_idle(struct rig *r)
 
 void rig_fini(struct rig *r)
 {
-    (void)raise(SIGTERM);
+    if (r->server.state == SERVER_UP)
+        (void)raise(SIGTERM);
     server_run(&r->server);
     assert_null(r->server.conns);
     server_fini(&r->server);
