@@ -19,17 +19,22 @@
 /* What a row's text becomes, and the C type at its offset. */
 enum conf_type {
     CONF_STRING,   /* const char *, never NULL; the conf's memory */
-    CONF_BOOL,     /* bool: true|false|yes|no|on|off (YAML 1.1) */
+    CONF_BOOL,     /* bool: true|false|yes|no|on|off|y|n (YAML 1.1), in any case */
     CONF_COUNT,    /* uint64_t */
-    CONF_SIZE,     /* uint64_t bytes: 4096, 64KiB, 4MiB, 1GiB */
-    CONF_DURATION, /* uint64_t milliseconds: 10s, 1h30m, 500ms (Go's form); bare 0 */
-    CONF_ENUM,     /* int: index of the word in `expects`, "error|warn|info|debug" */
-    CONF_LATER     /* the registry image has it, this server not yet: named in a warning.
-                      The key stands for itself and everything below it. */
+    CONF_SIZE,     /* uint64_t bytes: 4096, 64KiB or 64k, 4MiB or 4m, 1GiB or 1g */
+    CONF_DURATION, /* uint64_t milliseconds: 10s, 1h30m, 500ms (Go's form), rounded up; bare 0 */
+    CONF_ENUM,     /* int: index of the word in `expects`, "error|warn=warning|info|debug";
+                      a word behind "=" is another spelling of the one before it */
+    CONF_LATER,    /* the registry image has it, this server not yet: named in a warning */
+    CONF_REFUSED   /* as CONF_LATER, but going on without it would be unsafe: an error, whose
+                      words are the row's help. A value that says `initial`, or nothing
+                      at all, is accepted; with `initial` NULL the mere mention is an error. */
 };
 
 enum conf_reload { CONF_RELOAD, CONF_RESTART };
 
+/* The key of a CONF_LATER or CONF_REFUSED row stands for itself and for everything below
+ * it that has no nearer row. */
 struct conf_option {
     const char *key;
     enum conf_type type;
@@ -42,6 +47,7 @@ struct conf_option {
 
 enum conf_source { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
 
+/* A value never gives way to one of a lesser source, whatever the order of the calls. */
 struct conf; /* a table, a target being filled, and who set what */
 
 /* Fills target with the defaults. table and target are borrowed; strings in
@@ -49,12 +55,15 @@ struct conf; /* a table, a target being filled, and who set what */
 struct conf *conf_new(const struct conf_option *table, size_t count, void *target);
 void conf_free(struct conf *c);
 
-/* ini or yaml, told apart by the name's ending, else by content. An unknown key or
- * a bad value is RC_INTERNAL with the detail "FILE:LINE: KEY: what was expected". */
+/* ini or yaml, told apart by the name's ending, else by content. An unknown key or a bad
+ * value is RC_INTERNAL with the detail "FILE:LINE: KEY: what was expected, got "VALUE"";
+ * no value is told of an option whose key ends with secret or password. An empty value
+ * (YAML's null) stands for the default. The target is half filled after an error. */
 enum rc conf_load_file(struct conf *c, const char *name, struct span text,
                        struct fault *f) MUST_CHECK;
-/* environ-like array, ends in NULL. Variables outside REGISTRY_ are ignored, unknown
- * ones inside it warned about (Kubernetes makes some); a bad value is an error. */
+/* environ-like array, ends in NULL; values are YAML, and may be a mapping for a whole
+ * section. Variables outside REGISTRY_ are ignored, unknown ones inside it warned about
+ * (Kubernetes makes some); a bad value is an error: "REGISTRY_X: what was expected, …". */
 enum rc conf_load_env(struct conf *c, char *const *env, struct fault *f) MUST_CHECK;
 /* One option from a flag; `where` is for messages. */
 enum rc conf_set(struct conf *c, enum conf_source source, const char *where, struct span key,
@@ -62,6 +71,8 @@ enum rc conf_set(struct conf *c, enum conf_source source, const char *where, str
 
 /* The warnings so far, one line each; the conf's memory. NULL ends the walk: start with i = 0. */
 const char *conf_warning(const struct conf *c, size_t i);
+/* A warning of the caller's own, about what the values mean together. */
+void conf_warn(struct conf *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum conf_source conf_source_of(const struct conf *c, const char *key);
 
 #endif

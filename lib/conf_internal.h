@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conf_internal: what conf's readers (ini, yaml, environment) share with its table.
+ */
+#ifndef LIB_CONF_INTERNAL_H
+#define LIB_CONF_INTERNAL_H
+
+#include "lib/buf.h"
+#include "lib/conf.h"
+
+enum { CONF_SHOWN_MAX = 80 }; /* bytes of a key or a value in a message */
+
+/* Where a value stands, for messages and for precedence. */
+struct conf_place {
+    enum conf_source source;
+    const char *name; /* file, variable or flag */
+    size_t line;      /* 0: has none */
+    struct span says; /* the key that the name already says: not repeated */
+};
+
+/* A scalar; null is one that says nothing, which is not the same as "". */
+struct conf_text {
+    struct span s;
+    bool null;
+};
+
+/* conf.c */
+
+/* The row of the key itself, else the nearest CONF_LATER or CONF_REFUSED row above it. */
+const struct conf_option *conf_find(const struct conf *c, struct span key);
+/* Are there rows below the key? */
+bool conf_is_section(const struct conf *c, struct span key);
+enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,
+                 struct conf_text text, struct fault *f) MUST_CHECK;
+/* A mapping or a list stands at the key. */
+enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct span key,
+                         struct fault *f) MUST_CHECK;
+enum rc conf_put_list(struct conf *c, const struct conf_place *at, struct span key,
+                      struct fault *f) MUST_CHECK;
+/* "NAME:LINE: KEY: …" with what there is of these; key may be empty. */
+enum rc conf_fail(const struct conf_place *at, struct span key, struct fault *f, const char *fmt,
+                  ...) PRINTF_LIKE(4, 5);
+void conf_warn_at(struct conf *c, const struct conf_place *at, struct span key, const char *fmt,
+                  ...) PRINTF_LIKE(4, 5);
+/* Somebody's bytes as part of one line of a message. */
+void conf_add_shown(struct buf *b, struct span s);
+
+/* conf_value.c: text to value; false if it is none */
+
+bool conf_to_bool(struct span s, bool *out);
+bool conf_to_size(struct span s, uint64_t *out);
+bool conf_to_duration(struct span s, uint64_t *out_ms);
+bool conf_to_word(struct span s, const char *words, int *out);
+/* "expected a duration such as …" */
+void conf_add_expected(struct buf *b, const struct conf_option *o);
+
+/* conf_ini.c, conf_yaml.c: a whole file */
+
+enum rc conf_read_ini(struct conf *c, const char *name, struct span text,
+                      struct fault *f) MUST_CHECK;
+enum rc conf_read_yaml(struct conf *c, const char *name, struct span text,
+                       struct fault *f) MUST_CHECK;
+/* The value of the section `key`, as yaml. */
+enum rc conf_read_yaml_section(struct conf *c, const struct conf_place *at, struct span key,
+                               struct span text, struct fault *f) MUST_CHECK;
+/* One scalar as yaml writes it, without its quotes; text that yaml reads as something
+ * else ("[::1]:5000") stands for itself. The memory is out's. */
+void conf_read_yaml_scalar(struct span text, struct buf *out, bool *null);
+
+#endif
