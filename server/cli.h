@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli: the command line, as a value. Pure.
+ */
+#ifndef SERVER_CLI_H
+#define SERVER_CLI_H
+
+#include "lib/buf.h"
+#include "lib/rc.h"
+
+/* The build says which; for `--version`: main.c prints CLI_VERSION_TEXT. */
+#ifndef REGISTRY_VERSION
+#define REGISTRY_VERSION "dev"
+#endif
+#define CLI_VERSION_TEXT "registry " REGISTRY_VERSION
+
+enum cli_command { CLI_SERVE, CLI_VERSION, CLI_HELP };
+
+struct cli {
+    enum cli_command command;
+    const char *config_path; /* CLI_SERVE: the file, or NULL; argv's memory */
+};
+
+/* No command at all is CLI_HELP. RC_UNSUPPORTED for what is not understood: the caller
+ * prints the fault and the usage on stderr, and exits with 1. (The registry image exits
+ * with 0 there, which scripts cannot rely on.) */
+enum rc cli_parse(int argc, char *const *argv, struct cli *out, struct fault *f) MUST_CHECK;
+
+/* A few lines: the commands. */
+void cli_add_usage(struct buf *b);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config: the options of the server, as a struct. Read once, by main.c, before there is
+ * a thread; then constant.
+ */
+#ifndef SERVER_CONFIG_H
+#define SERVER_CONFIG_H
+
+#include "lib/buf.h"
+#include "lib/conf.h"
+
+/* Times are milliseconds. Strings are never NULL. */
+struct config {
+    /* http */
+    const char *http_addr; /* "host:port"; an empty host is all addresses, empty: any free port */
+    int http_net;          /* an index: tcp */
+    const char *http_host; /* the URL clients see; empty: what they say in Host */
+    bool relative_urls;
+    uint64_t drain_timeout;  /* 0: no drain */
+    const char *http_secret; /* of no effect */
+    uint64_t timeout_head;
+    uint64_t timeout_idle;
+    uint64_t timeout_stall;
+
+    /* storage */
+    int storage_driver; /* an index: filesystem */
+    const char *root_directory;
+    uint64_t max_threads; /* CONFIG_THREADS_MIN to CONFIG_THREADS_MAX */
+    bool delete_enabled;
+    bool readonly;
+
+    /* log */
+    int log_level;  /* enum log_level */
+    int log_format; /* enum log_format */
+    bool accesslog_disabled;
+
+    /* lists; never 0 */
+    uint64_t catalog_max;
+    uint64_t tags_max;
+
+    struct conf *conf; /* owned: the strings, the warnings, and where each value came from */
+};
+
+enum { CONFIG_THREADS_MIN = 4, CONFIG_THREADS_MAX = 64, CONFIG_FILE_MAX = 1024 * 1024 };
+
+/* All options, those that this server only knows by name too. */
+extern const struct conf_option config_table[];
+extern const size_t config_table_count;
+
+/* Defaults, then the file, then the environment. path NULL: the file that
+ * REGISTRY_CONFIGURATION_PATH names, else none. RC_INTERNAL with a line for a person.
+ * The warnings are for the caller to log: conf_warning(out->conf, i). */
+enum rc config_load(const char *path, char *const *env, struct config **out,
+                    struct fault *f) MUST_CHECK;
+void config_free(struct config *c);
+
+/* The options with their defaults, for `help`. */
+void config_add_help(struct buf *b);
+
+#endif
