@@ -75,6 +75,18 @@ static void write_line(const struct buf *b)
     }
 }
 
+static void add_request_line(struct buf *b, const struct access *a)
+{
+    if (a->method.n == 0) {
+        buf_add_char(b, '-'); /* what came was not a request */
+        return;
+    }
+    add_quoted(b, a->method);
+    buf_add_char(b, ' ');
+    add_quoted(b, a->target);
+    buf_printf(b, " HTTP/1.%d", a->minor);
+}
+
 void access_end(const struct access *a, uint64_t body_bytes)
 {
     char date[40];
@@ -86,10 +98,8 @@ void access_end(const struct access *a, uint64_t body_bytes)
     (void)strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S +0000", gmtime_r(&now, &tm));
     buf_init(&b);
     buf_printf(&b, "%s - - [%s] \"", a->peer, date);
-    add_quoted(&b, a->method);
-    buf_add_char(&b, ' ');
-    add_quoted(&b, a->target);
-    buf_printf(&b, " HTTP/1.%d\" %d %" PRIu64 " \"", a->minor, a->code, body_bytes);
+    add_request_line(&b, a);
+    buf_printf(&b, "\" %d %" PRIu64 " \"", a->code, body_bytes);
     add_quoted(&b, a->referer);
     buf_add_str(&b, "\" \"");
     add_quoted(&b, a->agent);

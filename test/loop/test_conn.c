@@ -117,6 +117,17 @@ static void test_half_close(void **state)
     rig_until_idle(*state);
 }
 
+PRINTF_LIKE(2, 3) static void send_text(struct client *c, const char *fmt, ...)
+{
+    struct buf text = {0};
+    va_list args;
+    va_start(args, fmt);
+    buf_vprintf(&text, fmt, args);
+    va_end(args);
+    assert_true(client_send(c, buf_span(&text)));
+    buf_fini(&text);
+}
+
 /* ---- Uploads. -------------------------------------------------------------------------------- */
 
 static void begin_upload(struct client *c, char path[512])
@@ -128,28 +139,21 @@ static void begin_upload(struct client *c, char path[512])
 
 static void finish_upload(struct client *c, const char *path, struct span content)
 {
-    char text[1024];
-    (void)snprintf(text, sizeof(text),
-                   "PUT %s&digest=%s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", path,
-                   text_of(content).s);
-    client_send_str(c, text);
+    send_text(c, "PUT %s&digest=%s HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", path,
+              text_of(content).s);
     assert_int_equal(client_response(c, NULL), 201);
 }
 
 static void send_head(struct client *c, const char *path, const char *headers)
 {
-    char text[1024];
-    (void)snprintf(text, sizeof(text), "PATCH %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, headers);
-    client_send_str(c, text);
+    send_text(c, "PATCH %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, headers);
 }
 
 static void send_chunked(struct client *c, struct span content, size_t piece)
 {
     for (struct span left = content; left.n > 0;) {
-        char size[32];
         size_t n = left.n < piece ? left.n : piece;
-        (void)snprintf(size, sizeof(size), "%zx\r\n", n);
-        client_send_str(c, size);
+        send_text(c, "%zx\r\n", n);
         assert_true(client_send(c, span_head(left, n)));
         client_send_str(c, "\r\n");
         left = span_skip(left, n);
@@ -159,9 +163,7 @@ static void send_chunked(struct client *c, struct span content, size_t piece)
 
 static void get_blob(struct client *c, const struct digest_text *d)
 {
-    char text[512];
-    (void)snprintf(text, sizeof(text), "GET /v2/app/blobs/%s HTTP/1.1\r\nHost: a\r\n\r\n", d->s);
-    client_send_str(c, text);
+    send_text(c, "GET /v2/app/blobs/%s HTTP/1.1\r\nHost: a\r\n\r\n", d->s);
 }
 
 static void test_chunked_upload_and_slow_reader(void **state)
