@@ -56,12 +56,12 @@ class Server:
                 "REGISTRY_LOG_ACCESSLOG_DISABLED": "true",
                 **self.environment}
 
-    def start(self):
+    def start(self, port=None):
         """Starts it, and comes back when it accepts connections."""
         binary = binary_path(self.asan)
         assert binary.exists(), f"{binary} is not there: ./dev build"
         for attempt in range(START_ATTEMPTS):
-            self.port = process.free_port()
+            self.port = port or process.free_port()
             self.runs += 1
             self.errors_path = self.folder / f"stderr.{self.runs}"
             self.output_path = self.folder / f"stdout.{self.runs}"
@@ -110,9 +110,9 @@ class Server:
         self.process = None
         self._check_words()
 
-    def restart(self):
+    def restart(self, same_port=False):
         self.stop()
-        return self.start()
+        return self.start(self.port if same_port else None)
 
     def _show(self):
         print(f"--- stderr of the server, run {self.runs} ---\n{self.stderr()[-8000:]}")
