@@ -140,23 +140,29 @@ static bool is_token(struct span s)
     return s.n > 0;
 }
 
-/* Of a header or a trailer. */
+/* Of a header or a trailer. Nobody asks for trailers, and by the time they come the arena
+ * may be in use by another thread: nothing of them is kept. */
 static int on_name_complete(llhttp_t *l)
 {
     struct http_parser *p = parser_of(l);
-    p->name = take_text(p);
-    if (is_token(p->name))
-        return 0;
-    fail(p, RC_BAD_REQUEST, "bad header name");
-    return HPE_USER;
+    if (!is_token(buf_span(&p->text))) {
+        fail(p, RC_BAD_REQUEST, "bad header name");
+        return HPE_USER;
+    }
+    if (p->state == IN_HEAD)
+        p->name = take_text(p);
+    buf_clear(&p->text);
+    return 0;
 }
 
 static int on_value_complete(llhttp_t *l)
 {
     struct http_parser *p = parser_of(l);
+    if (p->state != IN_HEAD) {
+        buf_clear(&p->text);
+        return 0;
+    }
     struct span value = span_trim(take_text(p));
-    if (p->state != IN_HEAD)
-        return 0; /* nobody asks for trailers */
     if (++p->header_count > HTTP_HEADERS_MAX) {
         fail(p, RC_HEAD_TOO_LARGE, "too many headers");
         return HPE_USER;

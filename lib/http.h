@@ -76,7 +76,7 @@ enum { HTTP_HEAD_MAX = 64 * 1024, HTTP_HEADERS_MAX = 128 };
 struct http_parser *http_parser_new(void);
 void http_parser_free(struct http_parser *p);
 /* Gets ready for the next request on the same connection. head and arena are
- * borrowed until HTTP_END; head is filled as bytes arrive. */
+ * borrowed until HTTP_HEAD_DONE, and not touched from then on; head is filled as bytes arrive. */
 void http_parser_begin(struct http_parser *p, struct http_head *head, struct arena *a);
 struct http_step http_parser_step(struct http_parser *p, struct span bytes);
 

@@ -215,6 +215,27 @@ static void test_many_chunk_sizes(void **state)
     rig_until_idle(*state);
 }
 
+/* Trailers come while the pool may be working with the request's memory. */
+static void test_trailers(void **state)
+{
+    struct client c;
+    char path[512];
+    client_open(&c, *state);
+    for (int i = 0; i < 50; i++) {
+        struct span content = pattern(20000, (unsigned)i);
+        begin_upload(&c, path);
+        send_head(&c, path, "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n");
+        send_text(&c, "%zx\r\n", content.n);
+        assert_true(client_send(&c, content));
+        send_text(&c, "\r\n0\r\nX-Sum: %d\r\nX-Other: yes\r\n\r\n", i);
+        assert_int_equal(client_response(&c, NULL), 202);
+        finish_upload(&c, path, content);
+        free((char *)content.p);
+    }
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
 static uint64_t upload_bytes(struct rig *r, const char *path)
 {
     struct name app;
@@ -425,6 +446,7 @@ int main(void)
         TEST(test_half_close),
         TEST(test_chunked_upload_and_slow_reader),
         TEST(test_many_chunk_sizes),
+        TEST(test_trailers),
         TEST(test_gone_mid_body),
         TEST(test_closed_by_the_server),
         TEST(test_expect_continue),
