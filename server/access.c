@@ -125,6 +125,5 @@ void access_failure(const struct access *a, enum rc rc, const struct fault *f)
         {"http.request.remoteaddr", span_of(a->peer)},
         {NULL, {0}},
     };
-    log_line(error_is_ours(rc) ? LOG_ERROR : LOG_DEBUG, fields,
-             "response completed with error");
+    log_line(error_is_ours(rc) ? LOG_ERROR : LOG_DEBUG, fields, "response completed with error");
 }

@@ -66,7 +66,7 @@ static void reply_json(struct op *op, struct reply *r, struct buf *b)
     buf_fini(b);
 }
 
-/* ---- Tags. ------------------------------------------------------------------------- */
+/* ---- Tags. ------------------------------------------------------------------------------ */
 
 static enum rc tags_parse(struct op *op, const struct request *rq)
 {
@@ -94,7 +94,7 @@ static void tags_reply(struct op *op, struct reply *r)
     reply_json(op, r, &b);
 }
 
-/* ---- Repositories. --------------------------------------------------------------------- */
+/* ---- Repositories. ---------------------------------------------------------------------- */
 
 static enum rc catalog_parse(struct op *op, const struct request *rq)
 {

@@ -94,8 +94,7 @@ static enum rc put_chunk(struct op *op, struct span bytes)
 /* By digest: the body must have it. */
 static enum rc check_digest(struct manifest_op *m)
 {
-    enum digest_alg alg =
-        m->ref.kind == REFERENCE_DIGEST ? m->ref.digest.alg : DIGEST_SHA256;
+    enum digest_alg alg = m->ref.kind == REFERENCE_DIGEST ? m->ref.digest.alg : DIGEST_SHA256;
     m->digest = digest_of(alg, buf_span(&m->body));
     if (m->ref.kind == REFERENCE_TAG || digest_eq(&m->digest, &m->ref.digest))
         return RC_OK;

@@ -63,7 +63,7 @@ static void release(struct op *op)
     u->upload = NULL;
 }
 
-/* ---- POST: begin, mount, or all at once. --------------------------------------------------- */
+/* ---- POST: begin, mount, or all at once. ------------------------------------------------ */
 
 /* A mount that cannot be done is an ordinary begin, whatever the reason. */
 static void parse_mount(struct upload_op *u, const struct request *rq)
@@ -147,7 +147,7 @@ static void begin_reply(struct op *op, struct reply *r)
         accepted_reply(op, r);
 }
 
-/* ---- GET: how far is it? --------------------------------------------------------------------- */
+/* ---- GET: how far is it? ---------------------------------------------------------------- */
 
 static enum rc upload_parse(struct op *op, const struct request *rq)
 {
@@ -155,8 +155,7 @@ static enum rc upload_parse(struct op *op, const struct request *rq)
     enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, op->fault);
     u->id = rq->vars[VAR_UPLOAD];
     u->content_range = http_header_find(rq->head, SPAN("Content-Range"));
-    u->content_length =
-        rq->head->framing == HTTP_LENGTH ? rq->head->content_length : UINT64_MAX;
+    u->content_length = rq->head->framing == HTTP_LENGTH ? rq->head->content_length : UINT64_MAX;
     return rc;
 }
 
@@ -172,7 +171,7 @@ static void status_reply(struct op *op, struct reply *r)
     add_location(of(op), r);
 }
 
-/* ---- PATCH and PUT: more bytes. ---------------------------------------------------------------- */
+/* ---- PATCH and PUT: more bytes. --------------------------------------------------------- */
 
 /* Content-Range is optional, and must continue what is there (distribution-spec, "Pushing
  * a blob in chunks": out of order is 416). An empty PUT may carry one of no bytes. */
@@ -229,7 +228,7 @@ static enum rc finish_finish(struct op *op)
     return upload_commit(u->upload, &u->digest, op->fault);
 }
 
-/* ---- DELETE: never mind. -------------------------------------------------------------------------- */
+/* ---- DELETE: never mind. ---------------------------------------------------------------- */
 
 static enum rc cancel_open(struct op *op)
 {

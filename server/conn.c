@@ -72,7 +72,7 @@ static void set_deadline(struct conn *c, uint64_t ms)
     c->deadline = ms > 0 ? uv_now(&c->server->loop) + ms : 0;
 }
 
-/* ---- Watching the socket. -------------------------------------------------------------- */
+/* ---- Watching the socket. --------------------------------------------------------------- */
 
 static void on_event(uv_poll_t *p, int status, int events);
 
@@ -115,7 +115,7 @@ static void watch(struct conn *c)
         arm(c, wanted);
 }
 
-/* ---- Answering. ---------------------------------------------------------------------------- */
+/* ---- Answering. ------------------------------------------------------------------------- */
 
 /* May another request follow? Not if the rest of this one's body is long, or unknown. */
 static enum connection after_answer(const struct conn *c)
@@ -177,7 +177,7 @@ static void refuse(struct conn *c)
     answer_error(c, fault(&c->run.fault, c->in.rc, "%s", c->in.why));
 }
 
-/* ---- Turns in the pool. -------------------------------------------------------------------- */
+/* ---- Turns in the pool. ----------------------------------------------------------------- */
 
 static void run_hop(struct hop *h)
 {
@@ -240,7 +240,7 @@ static void submit_file(struct conn *c)
     pool_submit(&c->server->pool, &c->hop);
 }
 
-/* ---- One request after the other. ------------------------------------------------------------ */
+/* ---- One request after the other. ------------------------------------------------------- */
 
 /* The head is complete: answer at once, or go on in the pool. */
 static void begin_operation(struct conn *c)
@@ -281,7 +281,7 @@ static void end_answer(struct conn *c)
         c->wire.ops->end(&c->wire);
 }
 
-/* ---- Steps: each answers whether there is more to do at once. ---------------------------------- */
+/* ---- Steps: each answers whether there is more to do at once. --------------------------- */
 
 static bool step_read(struct conn *c)
 {
@@ -406,7 +406,7 @@ static void after_file(struct hop *h)
         watch(c);
 }
 
-/* ---- Events. ------------------------------------------------------------------------------------ */
+/* ---- Events. ---------------------------------------------------------------------------- */
 
 static void read_some(struct conn *c)
 {
@@ -438,7 +438,7 @@ static void on_event(uv_poll_t *p, int status, int events)
     advance(c);
 }
 
-/* ---- Coming and going. ---------------------------------------------------------------------------- */
+/* ---- Coming and going. ------------------------------------------------------------------ */
 
 static void unlink_conn(struct conn *c)
 {

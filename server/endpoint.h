@@ -41,8 +41,8 @@ struct op {
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */
-    int file; /* open or finish may put a file to be sent here, whose owner is then the
-                 connection; -1 */
+    int file;            /* open or finish may put a file to be sent here, whose owner is then the
+                            connection; -1 */
     const char *error_headers; /* "Name: value\r\n" for the answer if it fails, or NULL */
 };
 

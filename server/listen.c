@@ -25,7 +25,7 @@ struct listener {
     int reserve; /* a descriptor to give up when there are none left */
 };
 
-/* ---- Accepting. ------------------------------------------------------------------------ */
+/* ---- Accepting. ------------------------------------------------------------------------- */
 
 /* No descriptor is left: the client is told by closing, with the one kept for this. A
  * connection that stays in the queue would wake the loop for ever. */
@@ -70,7 +70,7 @@ static void on_readable(uv_poll_t *p, int status, int events)
         ;
 }
 
-/* ---- Binding. ---------------------------------------------------------------------------- */
+/* ---- Binding. --------------------------------------------------------------------------- */
 
 static int bind_one(const struct addrinfo *ai)
 {

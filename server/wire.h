@@ -24,8 +24,7 @@ struct wire_ops {
     /* more: other bytes follow at once, so a packet may wait for them. */
     enum wire_result (*write)(struct wire *w, const struct iovec *v, int count, bool more,
                               size_t *moved);
-    enum wire_result (*send_file)(struct wire *w, int file, uint64_t from, size_t n,
-                                  size_t *moved);
+    enum wire_result (*send_file)(struct wire *w, int file, uint64_t from, size_t n, size_t *moved);
     void (*end)(struct wire *w); /* no more will be sent */
 };
 

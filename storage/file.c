@@ -185,7 +185,7 @@ enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, 
     return rc;
 }
 
-/* ---- Directories. ---------------------------------------------------------------- */
+/* ---- Directories. ----------------------------------------------------------------------- */
 
 /* The part of a path before its last "/": "" for the tree itself. */
 static void parent_of(const char *path, char out[PATH_BYTES])
@@ -275,7 +275,7 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
     return RC_OK;
 }
 
-/* ---- Putting things in their place. ----------------------------------------------- */
+/* ---- Putting things in their place. ----------------------------------------------------- */
 
 /* Renames over `to`, making its directory if there is none: it may also go away
  * between two calls, when a collection empties it. */
@@ -363,7 +363,7 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, s
     return put(t, path, bytes, NOT_DURABLE, f);
 }
 
-/* ---- Taking things away. ------------------------------------------------------------ */
+/* ---- Taking things away. ---------------------------------------------------------------- */
 
 enum rc file_remove(struct tree *t, const char *path, struct fault *f)
 {
@@ -427,7 +427,7 @@ enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-/* ---- Walking. ------------------------------------------------------------------------ */
+/* ---- Walking. --------------------------------------------------------------------------- */
 
 static bool entry_is_dir(int dirfd, const struct dirent *e)
 {

@@ -9,8 +9,8 @@ static enum rc unknown(struct name repo, const struct digest *d, enum rc rc, str
 {
     if (rc != RC_NOT_FOUND)
         return rc;
-    return fault(f, RC_MANIFEST_UNKNOWN, "unknown manifest name=%.*s revision=%s",
-                 SPAN_ARG(repo.s), digest_print(d).s);
+    return fault(f, RC_MANIFEST_UNKNOWN, "unknown manifest name=%.*s revision=%s", SPAN_ARG(repo.s),
+                 digest_print(d).s);
 }
 
 static enum rc reference_resolve(struct store *s, struct name repo, const struct reference *ref,

@@ -13,7 +13,7 @@ enum rc repo_prepare(struct store *s, struct name repo, struct fault *f)
     return rc;
 }
 
-/* ---- Is there anything in it? --------------------------------------------------------- */
+/* ---- Is there anything in it? ----------------------------------------------------------- */
 
 struct probe {
     struct store *store;
@@ -88,9 +88,8 @@ static enum rc walk_entry(void *ctx, const char *name, bool is_dir)
         return RC_OK;
     struct span parent = w->at;
     struct arena *a = w->lister->arena;
-    struct span repo = parent.n > 0
-                           ? span_of(arena_printf(a, "%.*s/%s", SPAN_ARG(parent), name))
-                           : span_of(arena_printf(a, "%s", name));
+    struct span repo = parent.n > 0 ? span_of(arena_printf(a, "%.*s/%s", SPAN_ARG(parent), name))
+                                    : span_of(arena_printf(a, "%s", name));
     if (repo.n > NAME_MAX_LEN)
         return RC_OK;
     enum rc rc = add_if_exists(w, repo);

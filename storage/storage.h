@@ -32,7 +32,7 @@ void store_close(struct store *s);
 /* Can the root be read and reached? For health. */
 enum rc store_check(struct store *s, struct fault *f) MUST_CHECK;
 
-/* ---- Blobs. A blob is seen through a repository that links it. ---------------- */
+/* ---- Blobs. A blob is seen through a repository that links it. -------------------------- */
 
 /* An open blob. fd is at any offset; use pread or sendfile. */
 struct blob {
@@ -55,7 +55,7 @@ enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d,
 enum rc blob_mount(struct store *s, struct name from, struct name to, const struct digest *d,
                    struct fault *f) MUST_CHECK;
 
-/* ---- Uploads. An upload outlives the connection and the process. --------------- */
+/* ---- Uploads. An upload outlives the connection and the process. ------------------------ */
 
 struct upload;
 
@@ -85,7 +85,7 @@ void upload_close(struct upload *u);
 enum rc upload_cancel(struct store *s, struct name repo, struct span id,
                       struct fault *f) MUST_CHECK;
 
-/* ---- Manifests and tags. ------------------------------------------------------- */
+/* ---- Manifests and tags. ---------------------------------------------------------------- */
 
 struct manifest {
     struct digest digest;
@@ -113,7 +113,7 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
 enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
                         struct fault *f) MUST_CHECK;
 
-/* ---- Lists, in byte order. ------------------------------------------------------ */
+/* ---- Lists, in byte order. -------------------------------------------------------------- */
 
 /* Which part of a list: the first `limit` entries after `last`. */
 struct page {

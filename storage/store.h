@@ -15,8 +15,7 @@ struct store {
 
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
  * of the registry image can leave such a file, and it means nothing. */
-enum rc link_get(struct store *s, const char *path, struct digest *out,
-                 struct fault *f) MUST_CHECK;
+enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f) MUST_CHECK;
 enum rc link_put(struct store *s, const char *path, const struct digest *d,
                  struct fault *f) MUST_CHECK;
 

@@ -29,8 +29,8 @@ enum hash_origin { HASH_COMPUTED, HASH_LOADED };
 
 struct upload {
     struct store *store;
-    struct name repo;   /* in arena */
-    struct span id;     /* in arena */
+    struct name repo; /* in arena */
+    struct span id;   /* in arena */
     struct arena arena;
     int fd;
     uint64_t offset, hashed, flushed;
@@ -101,7 +101,7 @@ enum rc upload_size(struct store *s, struct name repo, struct span id, uint64_t 
     return unknown(id, rc, f);
 }
 
-/* ---- The hash: saved, loaded, caught up. ----------------------------------------------- */
+/* ---- The hash: saved, loaded, caught up. ------------------------------------------------ */
 
 struct best_state {
     uint64_t offset, limit;
@@ -170,8 +170,8 @@ static enum rc catch_up(struct upload *u, struct fault *f)
     while (rc == RC_OK && u->hashed < u->offset) {
         uint64_t left = u->offset - u->hashed;
         size_t got = 0;
-        rc = file_read_at(u->fd, u->hashed, p, left < READ_BYTES ? (size_t)left : READ_BYTES,
-                          &got, f);
+        rc = file_read_at(u->fd, u->hashed, p, left < READ_BYTES ? (size_t)left : READ_BYTES, &got,
+                          f);
         if (rc == RC_OK && got == 0)
             rc = fault(f, RC_IO, "an upload's file has become shorter");
         hash_add(&u->hash, span_from(p, rc == RC_OK ? got : 0));
@@ -189,7 +189,7 @@ static enum rc rehash(struct upload *u, enum digest_alg alg, struct fault *f)
     return catch_up(u, f);
 }
 
-/* ---- Taking hold and letting go. ------------------------------------------------------- */
+/* ---- Taking hold and letting go. -------------------------------------------------------- */
 
 /* Opens the data and locks it; then checks that it is still this upload's: between the
  * two, another request may have made it a blob, which must not be written to. */
@@ -298,7 +298,7 @@ void upload_close(struct upload *u)
     upload_free(u);
 }
 
-/* ---- The end: a blob, or nothing. -------------------------------------------------------- */
+/* ---- The end: a blob, or nothing. ------------------------------------------------------- */
 
 static enum rc remove_upload(struct upload *u, struct fault *f)
 {

@@ -128,11 +128,12 @@ PRINTF_LIKE(2, 3) static void send_text(struct client *c, const char *fmt, ...)
     buf_fini(&text);
 }
 
-/* ---- Uploads. -------------------------------------------------------------------------------- */
+/* ---- Uploads. --------------------------------------------------------------------------- */
 
 static void begin_upload(struct client *c, char path[512])
 {
-    client_send_str(c, "POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    client_send_str(c,
+                    "POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
     assert_int_equal(client_response(c, NULL), 202);
     (void)snprintf(path, 512, "%s", client_header("Location") + strlen("http://a"));
 }

@@ -24,13 +24,11 @@ void bench_init(struct bench *b)
     *b = (struct bench){.root = "/tmp/registry-row-XXXXXX"};
     assert_non_null(mkdtemp(b->root));
     assert_int_equal(store_open(b->root, &b->store, NULL), RC_OK);
-    b->config = (struct config){.delete_enabled = true,
-                                .catalog_max = 1000,
-                                .tags_max = 1000,
-                                .http_host = ""};
+    b->config = (struct config){
+        .delete_enabled = true, .catalog_max = 1000, .tags_max = 1000, .http_host = ""};
 }
 
-/* ---- Walking the store from outside. ------------------------------------------------------ */
+/* ---- Walking the store from outside. ---------------------------------------------------- */
 
 static unsigned walk_dir(const char *dir, const char *ending, bool remove_all)
 {
@@ -79,14 +77,14 @@ void bench_fini(struct bench *b)
     assert_int_equal(left, 0);
 }
 
-/* ---- One request. ---------------------------------------------------------------------------- */
+/* ---- One request. ----------------------------------------------------------------------- */
 
 static void parse_head(const struct call *c, struct http_head *head, struct arena *a)
 {
     struct http_parser *p = http_parser_new();
-    char *text = arena_printf(a, "%s %s HTTP/1.1\r\nHost: reg.test\r\nContent-Length: %zu\r\n%s\r\n",
-                              http_method_name(c->method), c->target, c->body.n,
-                              c->headers ? c->headers : "");
+    char *text = arena_printf(
+        a, "%s %s HTTP/1.1\r\nHost: reg.test\r\nContent-Length: %zu\r\n%s\r\n",
+        http_method_name(c->method), c->target, c->body.n, c->headers ? c->headers : "");
     http_parser_begin(p, head, a);
     struct http_step step = http_parser_step(p, span_of(text));
     assert_int_equal(step.event, HTTP_HEAD_DONE);

@@ -68,12 +68,13 @@ static char *image(struct bench *b, const char *repo, unsigned seed)
         (void)push_blob(b, repo, layer);
         (void)push_blob(b, repo, SPAN("{\"config\":1}"));
     }
-    assert_true(asprintf(&text,
-                         "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":{\"mediaType\":"
-                         "\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":12},"
-                         "\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\","
-                         "\"digest\":\"%s\",\"size\":1000}],\n  \"custom\" : [1.50, \"\\u00e9\"]}",
-                         OCI_MEDIA_MANIFEST, digest_print(&c).s, digest_print(&l).s) > 0);
+    assert_true(
+        asprintf(&text,
+                 "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"config\":{\"mediaType\":"
+                 "\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":12},"
+                 "\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\","
+                 "\"digest\":\"%s\",\"size\":1000}],\n  \"custom\" : [1.50, \"\\u00e9\"]}",
+                 OCI_MEDIA_MANIFEST, digest_print(&c).s, digest_print(&l).s) > 0);
     free((char *)layer.p);
     return text;
 }
@@ -226,8 +227,12 @@ static void test_every_cut(void **state)
     struct bench *b = *state;
     static const char body[] = "{\"schemaVersion\":2,\"manifests\":[]}";
     for (size_t cut = 0; cut < sizeof(body) - 1; cut++) {
-        struct call c = {HTTP_PUT, "/v2/app/manifests/v1", "Content-Type: " OCI_MEDIA_INDEX "\r\n",
-                         SPAN("{\"schemaVersion\":2,\"manifests\":[]}"), 5, cut};
+        struct call c = {HTTP_PUT,
+                         "/v2/app/manifests/v1",
+                         "Content-Type: " OCI_MEDIA_INDEX "\r\n",
+                         SPAN("{\"schemaVersion\":2,\"manifests\":[]}"),
+                         5,
+                         cut};
         struct answer a = bench_call(b, &c);
         assert_int_equal(a.code, 0);
         answer_fini(&a);
@@ -292,7 +297,7 @@ static void test_unknown(void **state)
     assert_int_equal(code(b, HTTP_GET, "/v2/none/tags/list"), 404);
 }
 
-/* ---- Lists. ----------------------------------------------------------------------------------- */
+/* ---- Lists. ----------------------------------------------------------------------------- */
 
 static void test_tags_in_pages(void **state)
 {
@@ -348,7 +353,7 @@ static void test_repository_ends(void **state)
     assert_int_equal(code(b, HTTP_GET, "/v2/app/tags/list"), 404);
 }
 
-/* ---- Blobs, base and routing. --------------------------------------------------------------------- */
+/* ---- Blobs, base and routing. ----------------------------------------------------------- */
 
 static void test_ranges(void **state)
 {

@@ -218,7 +218,8 @@ static void test_out_of_order(void **state)
     char location[512], url[1024];
     struct digest_text d = digest_text_of(SPAN("0123456789"));
     begin(b, location);
-    struct call first = {HTTP_PATCH, location, "Content-Range: 0-4\r\n", SPAN("01234"), 0, SIZE_MAX};
+    struct call first = {HTTP_PATCH,    location, "Content-Range: 0-4\r\n",
+                         SPAN("01234"), 0,        SIZE_MAX};
     struct answer a = bench_call(b, &first);
     assert_int_equal(a.code, 202);
     answer_fini(&a);
@@ -229,7 +230,8 @@ static void test_out_of_order(void **state)
     a = bench_call(b, &gap);
     assert_int_equal(a.code, 416);
     answer_fini(&a);
-    struct call wrong = {HTTP_PATCH, location, "Content-Range: 5-8\r\n", SPAN("56789"), 0, SIZE_MAX};
+    struct call wrong = {HTTP_PATCH,    location, "Content-Range: 5-8\r\n",
+                         SPAN("56789"), 0,        SIZE_MAX};
     a = bench_call(b, &wrong);
     assert_int_equal(a.code, 400);
     assert_non_null(strstr(a.body.p, "SIZE_INVALID"));
@@ -257,8 +259,8 @@ static void test_cancel(void **state)
 static void test_unknown_upload(void **state)
 {
     struct bench *b = *state;
-    static const char *const ids[] = {"11111111-2222-4333-8444-555555555555", "x", "..", ".",
-                                      "..%2F..%2Fx", "a=b"};
+    static const char *const ids[] = {
+        "11111111-2222-4333-8444-555555555555", "x", "..", ".", "..%2F..%2Fx", "a=b"};
     for (size_t i = 0; i < array_len(ids); i++) {
         char target[256];
         (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/%s", ids[i]);
@@ -284,7 +286,8 @@ static void test_mount(void **state)
     char target[512];
     struct span body = pattern_bytes(999, 6);
     struct digest_text d = push_blob(b, "source/one", body);
-    (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s&from=source%%2Fone", d.s);
+    (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s&from=source%%2Fone",
+                   d.s);
     struct answer a = ask(b, HTTP_POST, target, SPAN(""));
     assert_int_equal(a.code, 201);
     assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
@@ -292,8 +295,8 @@ static void test_mount(void **state)
     assert_blob(b, d.s, body);
     (void)snprintf(target, sizeof(target), "/v2/third/blobs/uploads/?mount=%s&from=nowhere", d.s);
     assert_int_equal(code(b, HTTP_POST, target, SPAN("")), 202);
-    assert_int_equal(code(b, HTTP_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")),
-                     202);
+    assert_int_equal(
+        code(b, HTTP_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")), 202);
     free((char *)body.p);
 }
 

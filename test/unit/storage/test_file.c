@@ -157,7 +157,7 @@ static void test_lock(void **state)
     file_close(two);
 }
 
-/* ---- Side by side. --------------------------------------------------------------------------- */
+/* ---- Side by side. ---------------------------------------------------------------------- */
 
 struct worker {
     struct place *place;
