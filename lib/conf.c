@@ -324,7 +324,10 @@ enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct spa
         return conf_fail(at, key, f, "unknown option");
     if (o->type == CONF_REFUSED)
         return put_refused(at, o, key, (struct conf_text){.null = true}, f);
-    return o->type == CONF_LATER ? RC_OK : fail_value(at, o, "a mapping", key, f);
+    if (o->type != CONF_LATER)
+        return fail_value(at, o, "a mapping", key, f);
+    note_later(c, at, o);
+    return RC_OK;
 }
 
 enum rc conf_put_list(struct conf *c, const struct conf_place *at, struct span key, struct fault *f)

@@ -147,10 +147,12 @@ static enum rc walk_mapping(struct walk *w, unsigned depth)
         if (rc != RC_OK || event_is(w, YAML_MAPPING_END_EVENT))
             break;
         rc = push_key(w);
+        size_t line = w->at.line;
         if (rc == RC_OK)
             rc = next(w);
         if (rc != RC_OK)
             break;
+        w->at.line = line; /* a block begins below its key */
         bool version = w->is_file && depth == 0 && span_eq(buf_span(&w->key), SPAN("version"));
         rc = version ? walk_version(w) : walk_node(w, depth + 1);
         pop_key(w, n);

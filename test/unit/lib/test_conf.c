@@ -315,7 +315,7 @@ static void test_one_warning_for_a_section(void **state)
     fixture_load(
         &x, "f.yml",
         "version: 0.1\nold:\n  x: 1\n  y:\n    - {z: 1}\n    - [1, [2]]\n  w: {v: {u: no}}\n");
-    assert_string_equal(fixture_warning(&x, 0), "f.yml:3: old: not supported yet, ignored");
+    assert_string_equal(fixture_warning(&x, 0), "f.yml:2: old: not supported yet, ignored");
     assert_null(conf_warning(x.conf, 1));
     fixture_env(&x, env);
     assert_string_equal(fixture_warning(&x, 1), "REGISTRY_OLD_X: old: not supported yet, ignored");

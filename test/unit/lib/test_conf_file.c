@@ -61,7 +61,7 @@ static const struct {
     {"f.yml", "version: 0.1\na: {b: {time: 5}}", "f.yml:2: a.b.time: " TIME_WANTED ", got \"5\""},
     {"f.yml", "version: 0.1\nA: {flag: no}", "f.yml:2: A: unknown option"},
     {"f.yml", "version: 0.1\na: {flog: no}", "f.yml:2: a.flog: unknown option"},
-    {"f.yml", "version: 0.1\nnew:\n  - 1\n", "f.yml:3: new: unknown option"},
+    {"f.yml", "version: 0.1\nnew:\n  - 1\n", "f.yml:2: new: unknown option"},
     {"f.yml", "version: 0.1\na: yes\n", "f.yml:2: a: expected a section, got a value"},
     {"f.yml", "version: 0.1\na: [1]\n", "f.yml:2: a: expected a section, got a value"},
     {"f.yml", "version: 0.1\nword: {x: 1}\n",
