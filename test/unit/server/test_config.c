@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config: defaults, values that are settled, and which file is read.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/log.h"
+#include "test/unit/server/config_fixture.h"
+
+static void test_defaults(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, NULL, NULL, no_env);
+    const struct config *c = x.config;
+    assert_string_equal(c->http_addr, ":5000");
+    assert_int_equal(c->http_net, 0);
+    assert_string_equal(c->http_host, "");
+    assert_false(c->relative_urls);
+    assert_int_equal(c->drain_timeout, 8000);
+    assert_string_equal(c->http_secret, "");
+    assert_int_equal(c->timeout_head, 30000);
+    assert_int_equal(c->timeout_idle, 120000);
+    assert_int_equal(c->timeout_stall, 300000);
+    assert_int_equal(c->storage_driver, 0);
+    assert_string_equal(c->root_directory, "/var/lib/registry");
+    assert_int_equal(c->max_threads, 8);
+    assert_false(c->delete_enabled);
+    assert_false(c->readonly);
+    assert_int_equal(c->log_level, LOG_INFO);
+    assert_int_equal(c->log_format, LOG_TEXT);
+    assert_false(c->accesslog_disabled);
+    assert_int_equal(c->catalog_max, 1000);
+    assert_int_equal(c->tags_max, 1000);
+    assert_null(conf_warning(c->conf, 0));
+    fixture_end(&x);
+}
+
+static void test_values_that_are_settled(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t threads, catalog, tags;
+    } rows[] = {
+        {"", 8, 1000, 1000},
+        {"[storage.filesystem]\nmaxthreads = 0", 8, 1000, 1000},
+        {"[storage.filesystem]\nmaxthreads = 1", 4, 1000, 1000},
+        {"[storage.filesystem]\nmaxthreads = 4", 4, 1000, 1000},
+        {"[storage.filesystem]\nmaxthreads = 64", 64, 1000, 1000},
+        {"[storage.filesystem]\nmaxthreads = 100", 64, 1000, 1000},
+        {"[catalog]\nmaxentries = 0\n[tags]\nmaxtags = 0", 8, 1000, 1000},
+        {"[catalog]\nmaxentries = 5\n[tags]\nmaxtags = 6", 8, 5, 6},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct fixture x;
+        fixture_begin(&x);
+        fixture_load(&x, ".ini", rows[i].text, no_env);
+        assert_int_equal(x.config->max_threads, rows[i].threads);
+        assert_int_equal(x.config->catalog_max, rows[i].catalog);
+        assert_int_equal(x.config->tags_max, rows[i].tags);
+        fixture_end(&x);
+    }
+}
+
+static void test_words_of_the_log(void **state)
+{
+    static const struct {
+        const char *text;
+        int level, format;
+        const char *warning;
+    } rows[] = {
+        {"[log]\nlevel = error", LOG_ERROR, LOG_TEXT, NULL},
+        {"[log]\nlevel = warn", LOG_WARN, LOG_TEXT, NULL},
+        {"[log]\nlevel = warning", LOG_WARN, LOG_TEXT, NULL},
+        {"[log]\nlevel = INFO\nformatter = text", LOG_INFO, LOG_TEXT, NULL},
+        {"[log]\nlevel = debug\nformatter = json", LOG_DEBUG, LOG_JSON, NULL},
+        {"[log]\nformatter = logstash", LOG_INFO, LOG_JSON,
+         "log.formatter: logstash is not supported yet, json is used"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct fixture x;
+        fixture_begin(&x);
+        fixture_load(&x, ".ini", rows[i].text, no_env);
+        assert_int_equal(x.config->log_level, rows[i].level);
+        assert_int_equal(x.config->log_format, rows[i].format);
+        const char *w = conf_warning(x.config->conf, 0);
+        assert_string_equal(w != NULL ? w : "", rows[i].warning != NULL ? rows[i].warning : "");
+        fixture_end(&x);
+    }
+}
+
+static void test_which_file(void **state)
+{
+    struct fixture x, y;
+    char variable[128];
+    const char *env[] = {variable, "REGISTRY_HTTP_HOST=env", NULL};
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_write(&x, ".ini", "[http]\naddr = x\nhost = x\n", 24);
+    snprintf(variable, sizeof(variable), "REGISTRY_CONFIGURATION_PATH=%s", x.path);
+    fixture_load(&x, NULL, NULL, env);
+    assert_string_equal(x.config->http_addr, "x");
+    assert_string_equal(x.config->http_host, "env");
+    assert_null(conf_warning(x.config->conf, 0));
+
+    /* the argument wins */
+    fixture_begin(&y);
+    fixture_load(&y, ".ini", "[http]\naddr = y\n", env);
+    assert_string_equal(y.config->http_addr, "y");
+    fixture_end(&y);
+
+    /* an empty one names no file */
+    fixture_begin(&y);
+    snprintf(variable, sizeof(variable), "REGISTRY_CONFIGURATION_PATH=");
+    fixture_load(&y, NULL, NULL, env);
+    assert_string_equal(y.config->http_addr, ":5000");
+    fixture_end(&y);
+    fixture_end(&x);
+}
+
+static void test_files_that_cannot_be_read(void **state)
+{
+    struct fixture x;
+    const char *env[] = {"REGISTRY_CONFIGURATION_PATH=/no/such", NULL};
+    char *big = calloc(1, CONFIG_FILE_MAX + 1);
+
+    (void)state;
+    fixture_begin(&x);
+    assert_int_equal(fixture_try(&x, "/no/such.yml", no_env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x),
+                        "/no/such.yml: cannot open it: No such file or directory");
+    fixture_end(&x);
+    fixture_begin(&x);
+    assert_int_equal(fixture_try(&x, NULL, env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x), "/no/such: cannot open it: No such file or directory");
+    fixture_end(&x);
+    fixture_begin(&x);
+    assert_int_equal(fixture_try(&x, "/", no_env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x), "/: cannot read it: Is a directory");
+    fixture_end(&x);
+    fixture_begin(&x);
+    memset(big, '\n', CONFIG_FILE_MAX + 1);
+    fixture_write(&x, ".ini", big, CONFIG_FILE_MAX + 1);
+    assert_int_equal(fixture_try(&x, x.path, no_env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x) + strlen(x.path), ": larger than 1 MiB");
+    assert_int_equal(truncate(x.path, CONFIG_FILE_MAX), 0);
+    assert_int_equal(fixture_try(&x, x.path, no_env), RC_OK);
+    fixture_end(&x);
+    free(big);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_values_that_are_settled),
+        cmocka_unit_test(test_words_of_the_log),
+        cmocka_unit_test(test_which_file),
+        cmocka_unit_test(test_files_that_cannot_be_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
