@@ -76,7 +76,7 @@ static char *as_variable(const char *key, const char *value, struct arena *a)
     return text;
 }
 
-/* Offsets of bytes in which the two differ, the conf and strings' addresses aside. */
+/* The value of one row, in two configurations. */
 static void assert_same(const struct config *a, const struct config *b, const struct conf_option *o)
 {
     size_t n = sizeof(uint64_t);
