@@ -163,7 +163,8 @@ static void test_ini_lines_that_are_too_much(void **state)
     for (int i = 0; i < 5000; i++)
         buf_add_char(&b, 'x');
     assert_int_equal(conf_load_file(x.conf, "f.ini", buf_span(&b), &x.fault), RC_INTERNAL);
-    assert_string_equal(fixture_detail(&x), "f.ini:3: expected a line of at most 198 bytes");
+    /* how many is inih's to say: 198 as Debian builds it */
+    assert_non_null(strstr(fixture_detail(&x), "f.ini:3: expected a line of at most "));
     buf_fini(&b);
     fixture_end(&x);
 
