@@ -250,10 +250,10 @@ static void load_block(struct hash *h, const unsigned char *block, uint64_t coun
 bool hash_load(struct hash *h, enum digest_alg alg, struct span state)
 {
     const struct alg *a = &algs[alg];
-    const unsigned char *words = (const unsigned char *)state.p + STATE_MAGIC_LEN;
     if (state.n != STATE_MAGIC_LEN + 8 * a->word + a->block + 8 ||
         memcmp(state.p, a->magic, STATE_MAGIC_LEN) != 0)
         return false;
+    const unsigned char *words = (const unsigned char *)state.p + STATE_MAGIC_LEN;
     const unsigned char *block = words + 8 * a->word;
     uint64_t count = get_word(block + a->block, 8);
     if (alg == DIGEST_SHA256 && count >> 61)
