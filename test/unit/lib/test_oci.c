@@ -404,6 +404,29 @@ static void test_heavy(void **state)
     check_heavy(V2 CONFIG ",\"layers\":[", LAYER ",");
 }
 
+/* A manifest with that many values in a field nobody knows. */
+static enum rc parse_values(size_t count)
+{
+    static const char head[] = V2 CONFIG ",\"x\":[0";
+    char *json = malloc(sizeof(head) + 2 * count + 2);
+    size_t n = (size_t)sprintf(json, "%s", head);
+    struct oci_manifest m;
+    for (size_t i = 0; i < count; i++, n += 2)
+        memcpy(json + n, ",0", 2);
+    n += (size_t)sprintf(json + n, "]}");
+    enum rc rc = oci_parse(span_from(json, n), SPAN(""), &arena, &m, NULL);
+    free(json);
+    return rc;
+}
+
+/* Each value costs memory out of proportion to its text. */
+static void test_values_are_limited(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_values(200 * 1024), RC_OK);
+    assert_int_equal(parse_values(300 * 1024), RC_MANIFEST_INVALID);
+}
+
 static void test_as_large_as_can_be(void **state)
 {
     (void)state;
@@ -446,6 +469,7 @@ int main(void)
         row(test_not_json),
         row(test_cut_everywhere),
         row(test_heavy),
+        row(test_values_are_limited),
         row(test_as_large_as_can_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
