@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from harness import leftovers
 from harness.content import Body
 from harness.place import scratch_folder
 from harness.server import Server
@@ -19,6 +20,10 @@ def pytest_configure():
     def end(*_):
         raise KeyboardInterrupt  # so that fixtures are taken down: nothing stays behind
     signal.signal(signal.SIGTERM, end)
+
+
+def pytest_unconfigure():
+    leftovers.clean_up()
 
 
 def pytest_report_header():

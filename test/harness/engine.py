@@ -9,11 +9,10 @@ import http.client
 import json
 import os
 import secrets
-import signal
 import socket
 import subprocess
 
-from . import process
+from . import leftovers, process
 from .archive import write_tar
 from .waiting import wait_until
 
@@ -38,6 +37,7 @@ class _Bridge:
         self.name = "rt" + secrets.token_hex(4)
         self.address = f"172.31.{secrets.choice(free)}.1/24"
         process.run(["ip", "link", "add", "name", self.name, "type", "bridge"])
+        leftovers.remember(self.remove)
         try:
             process.run(["ip", "addr", "add", self.address, "dev", self.name])
             process.run(["ip", "link", "set", self.name, "up"])
@@ -47,6 +47,7 @@ class _Bridge:
 
     def remove(self):
         process.run(["ip", "link", "delete", self.name], check=False)
+        leftovers.forget(self.remove)
 
 
 def _root_is_mount_point():
@@ -119,13 +120,7 @@ class Engine:
 
     def _end(self):
         ended, self.process = self.process, None
-        if ended.poll() is None:
-            ended.send_signal(signal.SIGTERM)
-        try:
-            ended.wait(60)
-        except subprocess.TimeoutExpired:
-            ended.kill()
-            ended.wait()
+        process.end(ended, patience=60)
         # what the engine started is in the session that it leads, or says in its arguments where it lives
         wait_until(lambda: not self._left(ended.pid), "the engine's processes to end", timeout=30)
 

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 
+from . import leftovers
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 CACHE = REPOSITORY / "build" / "cache"
 
@@ -34,7 +36,9 @@ def remove_tree(folder):
 @contextlib.contextmanager
 def scratch_folder(name="registry-test-"):
     folder = tempfile.mkdtemp(prefix=name, dir=os.environ.get("TMPDIR", "/var/tmp"))
+    undo = leftovers.remember(lambda: remove_tree(folder))
     try:
         yield pathlib.Path(folder)
     finally:
         remove_tree(folder)
+        leftovers.forget(undo)

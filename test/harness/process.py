@@ -8,6 +8,8 @@ import signal
 import socket
 import subprocess
 
+from . import leftovers
+
 PR_SET_PDEATHSIG = 1
 TICKS = os.sysconf("SC_CLK_TCK")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -19,8 +21,21 @@ def _die_with_parent():
 
 def start(command, **options):
     """A daemon of ours: leads its own session, and is told to end when the test run is killed."""
-    return subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent,
-                            stdin=subprocess.DEVNULL, **options)
+    started = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent,
+                               stdin=subprocess.DEVNULL, **options)
+    leftovers.remember(lambda: end(started))
+    return started
+
+
+def end(started, patience=20):
+    """SIGTERM, and SIGKILL if that is not enough."""
+    if started.poll() is None:
+        started.terminate()
+        try:
+            started.wait(patience)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
 
 
 def run(command, timeout=120, check=True, **options):
