@@ -7,23 +7,7 @@
  * framing is checked here again: line ends, line starts, the version, names and values.
  */
 
-/* llhttp's methods have the names that ours have. */
-#define HTTP_GET LLHTTP_GET
-#define HTTP_HEAD LLHTTP_HEAD
-#define HTTP_POST LLHTTP_POST
-#define HTTP_PUT LLHTTP_PUT
-#define HTTP_PATCH LLHTTP_PATCH
-#define HTTP_DELETE LLHTTP_DELETE
-#define HTTP_OPTIONS LLHTTP_OPTIONS
 #include <llhttp.h>
-#undef HTTP_GET
-#undef HTTP_HEAD
-#undef HTTP_POST
-#undef HTTP_PUT
-#undef HTTP_PATCH
-#undef HTTP_DELETE
-#undef HTTP_OPTIONS
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,9 +43,9 @@ struct http_parser {
 };
 
 static const char *const method_names[] = {
-    [HTTP_GET] = "GET",         [HTTP_HEAD] = "HEAD",   [HTTP_POST] = "POST",
-    [HTTP_PUT] = "PUT",         [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
-    [HTTP_OPTIONS] = "OPTIONS", [HTTP_OTHER] = "OTHER",
+    [METHOD_GET] = "GET",         [METHOD_HEAD] = "HEAD",   [METHOD_POST] = "POST",
+    [METHOD_PUT] = "PUT",         [METHOD_PATCH] = "PATCH", [METHOD_DELETE] = "DELETE",
+    [METHOD_OPTIONS] = "OPTIONS", [METHOD_OTHER] = "OTHER",
 };
 
 const char *http_method_name(enum http_method m)
@@ -71,8 +55,8 @@ const char *http_method_name(enum http_method m)
 
 static enum http_method method_find(struct span text)
 {
-    int m = HTTP_GET;
-    while (m < HTTP_OTHER && !span_eq(text, span_of(method_names[m])))
+    int m = METHOD_GET;
+    while (m < METHOD_OTHER && !span_eq(text, span_of(method_names[m])))
         m++;
     return (enum http_method)m;
 }
@@ -92,8 +76,7 @@ struct span http_header_find(const struct http_head *h, struct span name)
     return at ? at->value : (struct span){NULL, 0};
 }
 
-/* ---- What llhttp calls. -----------------------------------------------------------------------
- */
+/* ---- What llhttp calls. ----------------------------------------------------------------- */
 
 static struct http_parser *parser_of(llhttp_t *l)
 {
@@ -225,8 +208,7 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
 };
 
-/* ---- The framing, checked again. ---------------------------------------------------------------
- */
+/* ---- The framing, checked again. -------------------------------------------------------- */
 
 /* RFC 9112 §2.3; llhttp also knows HTTP/0.9, HTTP/2.0, RTSP and ICE. */
 static bool is_version(uint64_t line_tail)
@@ -293,8 +275,7 @@ static bool count_framing(struct http_parser *p, size_t n)
     return true;
 }
 
-/* ---- The head, as a whole. ---------------------------------------------------------------------
- */
+/* ---- The head, as a whole. -------------------------------------------------------------- */
 
 /* RFC 9110 §5.5: visible characters, blanks and bytes over 0x7f. */
 static bool is_field_value(struct span s)
@@ -427,7 +408,7 @@ static bool check_target(struct http_parser *p)
     struct span rest = h->target;
     bool fits = is_target_text(rest) && !span_eq(h->method_text, SPAN("CONNECT"));
     if (fits && span_eq(rest, SPAN("*")))
-        fits = h->method == HTTP_OPTIONS;
+        fits = h->method == METHOD_OPTIONS;
     else if (fits && rest.p[0] != '/')
         fits = absolute_rest(rest, &rest);
     if (!fits)
@@ -448,8 +429,7 @@ static bool check_head(struct http_parser *p)
     return true;
 }
 
-/* ---- The parser. -------------------------------------------------------------------------------
- */
+/* ---- The parser. ------------------------------------------------------------------------ */
 
 struct http_parser *http_parser_new(void)
 {

@@ -62,6 +62,7 @@ struct conn {
 enum {
     READS_PER_EVENT = 4,
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
+    FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
     LINGER_MS = 30 * 1000  /* RFC 9112 §9.6: time for the client to see the answer */
 };
 
@@ -162,7 +163,7 @@ static void answer_error(struct conn *c, enum rc rc)
     if (c->run.error_headers)
         buf_add_str(&r.headers, c->run.error_headers);
     /* OPTIONS has no rows of its own: the methods of those that the path has are its answer. */
-    if (rc != RC_BAD_METHOD || c->in.head.method != HTTP_OPTIONS)
+    if (rc != RC_BAD_METHOD || c->in.head.method != METHOD_OPTIONS)
         error_reply(&r, rc, &c->run.fault, &c->arena);
     access_failure(&c->access, rc, &c->run.fault);
     send_reply(c, &r);
@@ -306,7 +307,7 @@ static bool step_read(struct conn *c)
 /* The interim answer that some clients wait for before they send a body. */
 static void say_continue(struct conn *c)
 {
-    static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     struct iovec v = {text, sizeof(text) - 1};
     size_t moved = 0;
     c->in.head.expect_continue = false;
@@ -362,7 +363,9 @@ static bool step_linger(struct conn *c)
     }
     if (c->in.state != IN_BODY)
         input_drop_all(&c->in);
-    if (c->in.ended || (c->after == CONNECTION_KEEP && c->in.state == IN_FAILED))
+    bool failed = c->in.state == IN_FAILED;
+    bool enough = failed && (c->after == CONNECTION_KEEP || c->in.received > FAILED_REST);
+    if (c->in.ended || enough)
         conn_close(c);
     return false;
 }

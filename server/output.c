@@ -28,7 +28,7 @@ void output_begin(struct output *o, const struct reply *r, enum connection c,
     output_init(o);
     o->file = file;
     reply_head(r, c, &o->head);
-    if (method == HTTP_HEAD)
+    if (method == METHOD_HEAD)
         return;
     if (r->body == REPLY_BYTES)
         o->bytes = r->bytes;

@@ -76,17 +76,26 @@ static struct span normalize(struct span path, struct arena *a)
     return path;
 }
 
-static void add_method(struct arena *a, const char **allow, enum http_method m)
+/* The methods that were found for a path, a bit each, as the registry image lists them:
+ * "DELETE, GET, HEAD, PUT". */
+static const char *print_methods(struct arena *a, unsigned found)
 {
-    const char *name = http_method_name(m);
-    *allow = *allow ? arena_printf(a, "%s, %s", *allow, name) : name;
+    static const enum http_method by_name[] = {METHOD_DELETE, METHOD_GET,  METHOD_HEAD,
+                                               METHOD_PATCH,  METHOD_POST, METHOD_PUT};
+    const char *list = NULL;
+    for (size_t i = 0; i < array_len(by_name); i++) {
+        const char *name = http_method_name(by_name[i]);
+        if (found & 1u << by_name[i])
+            list = list ? arena_printf(a, "%s, %s", list, name) : name;
+    }
+    return list;
 }
 
 enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **row,
                    const char **allow, struct fault *f)
 {
     struct span decoded;
-    const char *methods = NULL;
+    unsigned found = 0;
     if (!http_decode(rq->head->path, a, &decoded))
         return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
     struct span path = normalize(decoded, a);
@@ -99,10 +108,10 @@ enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **
             *row = &endpoints[i];
             return RC_OK;
         }
-        add_method(a, &methods, endpoints[i].method);
+        found |= 1u << endpoints[i].method;
     }
-    if (!methods)
+    if (!found)
         return fault(f, RC_NO_ENDPOINT, "%.*s", SPAN_ARG(path));
-    *allow = methods;
+    *allow = print_methods(a, found);
     return fault(f, RC_BAD_METHOD, "%.*s", SPAN_ARG(rq->head->method_text));
 }

@@ -131,9 +131,9 @@ static struct answer take_answer(struct reply *r, int file, enum http_method met
     buf_init(&a.headers);
     buf_init(&a.body);
     buf_add_span(&a.headers, buf_span(&r->headers));
-    if (method != HTTP_HEAD && r->body == REPLY_BYTES)
+    if (method != METHOD_HEAD && r->body == REPLY_BYTES)
         buf_add_span(&a.body, r->bytes);
-    if (method != HTTP_HEAD && r->body == REPLY_FILE)
+    if (method != METHOD_HEAD && r->body == REPLY_FILE)
         add_file(&a, file, r);
     if (file >= 0)
         (void)close(file);
@@ -211,7 +211,7 @@ struct digest_text push_blob(struct bench *b, const char *repo, struct span byte
     struct digest d = digest_of(DIGEST_SHA256, bytes);
     struct digest_text text = digest_print(&d);
     (void)snprintf(target, sizeof(target), "/v2/%s/blobs/uploads/?digest=%s", repo, text.s);
-    struct call c = {.method = HTTP_POST, .target = target, .body = bytes, .gone = SIZE_MAX};
+    struct call c = {.method = METHOD_POST, .target = target, .body = bytes, .gone = SIZE_MAX};
     struct answer a = bench_call(b, &c);
     assert_int_equal(a.code, 201);
     answer_fini(&a);

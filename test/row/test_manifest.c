@@ -42,7 +42,7 @@ static int code(struct bench *b, enum http_method m, const char *target)
 
 static void assert_body(struct bench *b, const char *target, const char *want)
 {
-    struct answer a = ask(b, HTTP_GET, target);
+    struct answer a = ask(b, METHOD_GET, target);
     assert_int_equal(a.code, 200);
     assert_string_equal(a.body.p, want);
     answer_fini(&a);
@@ -52,7 +52,7 @@ static struct answer put(struct bench *b, const char *target, const char *type, 
 {
     char header[256];
     (void)snprintf(header, sizeof(header), "Content-Type: %s\r\n", type);
-    struct call c = {HTTP_PUT, target, header, body, 0, SIZE_MAX};
+    struct call c = {METHOD_PUT, target, header, body, 0, SIZE_MAX};
     return bench_call(b, &c);
 }
 
@@ -106,14 +106,14 @@ static void test_put_and_get(void **state)
     (void)snprintf(etag, sizeof(etag), "\"%s\"", d.s);
     const char *targets[] = {"/v2/app/manifests/v1", target};
     for (size_t i = 0; i < 2; i++) {
-        struct answer a = ask(b, HTTP_GET, targets[i]);
+        struct answer a = ask(b, METHOD_GET, targets[i]);
         assert_int_equal(a.code, 200);
         assert_string_equal(a.body.p, text);
         assert_string_equal(answer_header(&a, "Content-Type"), OCI_MEDIA_MANIFEST);
         assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
         assert_string_equal(answer_header(&a, "Etag"), etag);
         answer_fini(&a);
-        a = ask(b, HTTP_HEAD, targets[i]);
+        a = ask(b, METHOD_HEAD, targets[i]);
         assert_int_equal(a.code, 200);
         assert_int_equal(a.body.n, 0);
         answer_fini(&a);
@@ -130,7 +130,7 @@ static void test_not_modified(void **state)
         char header[256];
         (void)snprintf(header, sizeof(header), "If-None-Match: %s%s%s\r\n", quotes[i], d.s,
                        quotes[i]);
-        struct call c = {HTTP_GET, "/v2/app/manifests/v1", header, SPAN(""), 0, SIZE_MAX};
+        struct call c = {METHOD_GET, "/v2/app/manifests/v1", header, SPAN(""), 0, SIZE_MAX};
         struct answer a = bench_call(b, &c);
         assert_int_equal(a.code, 304);
         assert_int_equal(a.body.n, 0);
@@ -148,7 +148,7 @@ static void test_missing_blobs_are_all_named(void **state)
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "MANIFEST_BLOB_UNKNOWN"));
     answer_fini(&a);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/manifests/v1"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 404);
     /* In another repository they do not count either. */
     free(image(b, "other", 3));
     a = put(b, "/v2/app/manifests/v1", OCI_MEDIA_MANIFEST, span_of(text));
@@ -227,7 +227,7 @@ static void test_every_cut(void **state)
     struct bench *b = *state;
     static const char body[] = "{\"schemaVersion\":2,\"manifests\":[]}";
     for (size_t cut = 0; cut < sizeof(body) - 1; cut++) {
-        struct call c = {HTTP_PUT,
+        struct call c = {METHOD_PUT,
                          "/v2/app/manifests/v1",
                          "Content-Type: " OCI_MEDIA_INDEX "\r\n",
                          SPAN("{\"schemaVersion\":2,\"manifests\":[]}"),
@@ -245,13 +245,13 @@ static void test_delete_a_tag(void **state)
     struct bench *b = *state;
     struct digest_text d = push_image(b, "app", "v1", 4);
     (void)push_image(b, "app", "v2", 4);
-    assert_int_equal(code(b, HTTP_DELETE, "/v2/app/manifests/v1"), 202);
-    assert_int_equal(code(b, HTTP_DELETE, "/v2/app/manifests/v1"), 404);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/manifests/v1"), 404);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/manifests/v2"), 200);
+    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 202);
+    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v2"), 200);
     char target[512];
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
-    assert_int_equal(code(b, HTTP_GET, target), 200);
+    assert_int_equal(code(b, METHOD_GET, target), 200);
 }
 
 static void test_delete_a_manifest(void **state)
@@ -262,11 +262,11 @@ static void test_delete_a_manifest(void **state)
     (void)push_image(b, "app", "v2", 5);
     (void)push_image(b, "app", "other", 6);
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
-    assert_int_equal(code(b, HTTP_DELETE, target), 202);
-    assert_int_equal(code(b, HTTP_DELETE, target), 404);
-    assert_int_equal(code(b, HTTP_GET, target), 404);
+    assert_int_equal(code(b, METHOD_DELETE, target), 202);
+    assert_int_equal(code(b, METHOD_DELETE, target), 404);
+    assert_int_equal(code(b, METHOD_GET, target), 404);
     assert_body(b, "/v2/app/tags/list", "{\"name\":\"app\",\"tags\":[\"other\"]}\n");
-    assert_int_equal(code(b, HTTP_DELETE, "/v2/app/manifests/other"), 202);
+    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/other"), 202);
 }
 
 static void test_delete_switched_off(void **state)
@@ -274,9 +274,9 @@ static void test_delete_switched_off(void **state)
     struct bench *b = *state;
     (void)push_image(b, "app", "v1", 7);
     b->config.delete_enabled = false;
-    assert_int_equal(code(b, HTTP_DELETE, "/v2/app/manifests/v1"), 405);
-    assert_int_equal(code(b, HTTP_DELETE, "/v2/app/manifests/none"), 405);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/manifests/v1"), 200);
+    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 405);
+    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/none"), 405);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 200);
 }
 
 static void test_unknown(void **state)
@@ -288,13 +288,13 @@ static void test_unknown(void **state)
         "/v2/app/manifests/sha256:"
         "0000000000000000000000000000000000000000000000000000000000000000"};
     for (size_t i = 0; i < array_len(gone); i++) {
-        struct answer a = ask(b, HTTP_GET, gone[i]);
+        struct answer a = ask(b, METHOD_GET, gone[i]);
         assert_int_equal(a.code, 404);
         assert_non_null(strstr(a.body.p, "\"MANIFEST_UNKNOWN\""));
         answer_fini(&a);
     }
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/manifests/sha256:abc"), 400);
-    assert_int_equal(code(b, HTTP_GET, "/v2/none/tags/list"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/sha256:abc"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/none/tags/list"), 404);
 }
 
 /* ---- Lists. ----------------------------------------------------------------------------- */
@@ -307,19 +307,19 @@ static void test_tags_in_pages(void **state)
         (void)push_image(b, "app", tags[i], 9);
     assert_body(b, "/v2/app/tags/list",
                 "{\"name\":\"app\",\"tags\":[\"0\",\"B\",\"_x\",\"a\",\"a-b\",\"a.b\",\"b\"]}\n");
-    struct answer a = ask(b, HTTP_GET, "/v2/app/tags/list?n=3");
+    struct answer a = ask(b, METHOD_GET, "/v2/app/tags/list?n=3");
     assert_string_equal(a.body.p, "{\"name\":\"app\",\"tags\":[\"0\",\"B\",\"_x\"]}\n");
     assert_string_equal(answer_header(&a, "Link"), "</v2/app/tags/list?last=_x&n=3>; rel=\"next\"");
     answer_fini(&a);
-    a = ask(b, HTTP_GET, "/v2/app/tags/list?last=_x&n=4");
+    a = ask(b, METHOD_GET, "/v2/app/tags/list?last=_x&n=4");
     assert_string_equal(a.body.p, "{\"name\":\"app\",\"tags\":[\"a\",\"a-b\",\"a.b\",\"b\"]}\n");
     assert_null(answer_header(&a, "Link"));
     answer_fini(&a);
     assert_body(b, "/v2/app/tags/list?n=0", "{\"name\":\"app\",\"tags\":[]}\n");
     assert_body(b, "/v2/app/tags/list?last=a-a&n=1", "{\"name\":\"app\",\"tags\":[\"a-b\"]}\n");
     assert_body(b, "/v2/app/tags/list?last=zzz", "{\"name\":\"app\",\"tags\":[]}\n");
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/tags/list?n=-1"), 400);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/tags/list?n=x"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list?n=-1"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list?n=x"), 400);
 }
 
 static void test_catalog_in_pages(void **state)
@@ -331,12 +331,12 @@ static void test_catalog_in_pages(void **state)
         (void)push_image(b, repos[i], "v1", 10);
     assert_body(b, "/v2/_catalog",
                 "{\"repositories\":[\"a\",\"a-b\",\"a/0x\",\"a/x\",\"blobs/tags\",\"z/y/x\"]}\n");
-    struct answer a = ask(b, HTTP_GET, "/v2/_catalog?n=3");
+    struct answer a = ask(b, METHOD_GET, "/v2/_catalog?n=3");
     assert_string_equal(answer_header(&a, "Link"), "</v2/_catalog?last=a%2F0x&n=3>; rel=\"next\"");
     answer_fini(&a);
     assert_body(b, "/v2/_catalog?last=a%2F0x&n=3",
                 "{\"repositories\":[\"a/x\",\"blobs/tags\",\"z/y/x\"]}\n");
-    assert_int_equal(code(b, HTTP_GET, "/v2/_catalog?n=1001"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/_catalog?n=1001"), 400);
     assert_body(b, "/v2/blobs/tags/tags/list", "{\"name\":\"blobs/tags\",\"tags\":[\"v1\"]}\n");
 }
 
@@ -348,9 +348,9 @@ static void test_repository_ends(void **state)
     struct digest_text d = push_image(b, "app", "v1", 11);
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
     assert_body(b, "/v2/_catalog", "{\"repositories\":[\"app\"]}\n");
-    assert_int_equal(code(b, HTTP_DELETE, target), 202);
+    assert_int_equal(code(b, METHOD_DELETE, target), 202);
     assert_body(b, "/v2/_catalog", "{\"repositories\":[]}\n");
-    assert_int_equal(code(b, HTTP_GET, "/v2/app/tags/list"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list"), 404);
 }
 
 /* ---- Blobs, base and routing. ----------------------------------------------------------- */
@@ -380,7 +380,7 @@ static void test_ranges(void **state)
     for (size_t i = 0; i < array_len(cases); i++) {
         char header[128];
         (void)snprintf(header, sizeof(header), "Range: %s\r\n", cases[i].range);
-        struct call c = {HTTP_GET, target, header, SPAN(""), 0, SIZE_MAX};
+        struct call c = {METHOD_GET, target, header, SPAN(""), 0, SIZE_MAX};
         struct answer a = bench_call(b, &c);
         assert_int_equal(a.code, cases[i].code);
         if (cases[i].content_range)
@@ -400,10 +400,10 @@ static void test_blob_delete(void **state)
     char target[512];
     struct digest_text d = push_blob(b, "app", SPAN("content"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", d.s);
-    assert_int_equal(code(b, HTTP_HEAD, target), 200);
-    assert_int_equal(code(b, HTTP_DELETE, target), 202);
-    assert_int_equal(code(b, HTTP_HEAD, target), 404);
-    assert_int_equal(code(b, HTTP_DELETE, target), 404);
+    assert_int_equal(code(b, METHOD_HEAD, target), 200);
+    assert_int_equal(code(b, METHOD_DELETE, target), 202);
+    assert_int_equal(code(b, METHOD_HEAD, target), 404);
+    assert_int_equal(code(b, METHOD_DELETE, target), 404);
 }
 
 /* A blob is seen through the repositories that link it, and no other. */
@@ -413,7 +413,7 @@ static void test_blob_of_another_repository(void **state)
     char target[512];
     struct digest_text d = push_blob(b, "secret", SPAN("content"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", d.s);
-    assert_int_equal(code(b, HTTP_GET, target), 404);
+    assert_int_equal(code(b, METHOD_GET, target), 404);
 }
 
 static void test_routes(void **state)
@@ -421,16 +421,16 @@ static void test_routes(void **state)
     struct bench *b = *state;
     assert_body(b, "/v2/", "{}");
     assert_body(b, "/v2", "{}");
-    assert_int_equal(code(b, HTTP_GET, "/"), 200);
-    assert_int_equal(code(b, HTTP_GET, "/v1/_ping"), 404);
-    assert_int_equal(code(b, HTTP_GET, "/v2/app"), 404);
-    assert_int_equal(code(b, HTTP_GET, "/v2//tags/list"), 404);
-    assert_int_equal(code(b, HTTP_GET, "/v2/%zz/tags/list"), 400);
-    assert_int_equal(code(b, HTTP_GET, "/v2/a%00b/tags/list"), 400);
-    assert_int_equal(code(b, HTTP_GET, "/v2/../../etc/tags/list"), 400);
-    struct answer a = ask(b, HTTP_PATCH, "/v2/app/manifests/v1");
+    assert_int_equal(code(b, METHOD_GET, "/"), 200);
+    assert_int_equal(code(b, METHOD_GET, "/v1/_ping"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/app"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2//tags/list"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/v2/%zz/tags/list"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/a%00b/tags/list"), 400);
+    assert_int_equal(code(b, METHOD_GET, "/v2/../../etc/tags/list"), 400);
+    struct answer a = ask(b, METHOD_PATCH, "/v2/app/manifests/v1");
     assert_int_equal(a.code, 405);
-    assert_string_equal(answer_header(&a, "Allow"), "GET, HEAD, PUT, DELETE");
+    assert_string_equal(answer_header(&a, "Allow"), "DELETE, GET, HEAD, PUT");
     answer_fini(&a);
 }
 

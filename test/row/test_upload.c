@@ -44,7 +44,7 @@ static int code(struct bench *b, enum http_method m, const char *target, struct 
 /* "/v2/app/blobs/uploads/<id>?_state=…", in the caller's memory. */
 static void begin(struct bench *b, char location[512])
 {
-    struct answer a = ask(b, HTTP_POST, "/v2/app/blobs/uploads/", SPAN(""));
+    struct answer a = ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Range"), "0-0");
     const char *at = answer_header(&a, "Location");
@@ -70,7 +70,7 @@ static void assert_blob(struct bench *b, const char *digest, struct span want)
 {
     char target[512];
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", digest);
-    struct answer a = ask(b, HTTP_GET, target, SPAN(""));
+    struct answer a = ask(b, METHOD_GET, target, SPAN(""));
     assert_int_equal(a.code, 200);
     assert_int_equal(a.body.n, want.n);
     assert_memory_equal(a.body.p ? a.body.p : "", want.p, want.n);
@@ -84,17 +84,17 @@ static void test_patch_then_put(void **state)
     struct span body = pattern_bytes(100000, 1);
     struct digest_text d = digest_text_of(body);
     begin(b, location);
-    struct answer a = ask(b, HTTP_PATCH, location, body);
+    struct answer a = ask(b, METHOD_PATCH, location, body);
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Range"), "0-99999");
     answer_fini(&a);
     finish_url(location, d.s, url);
-    a = ask(b, HTTP_PUT, url, SPAN(""));
+    a = ask(b, METHOD_PUT, url, SPAN(""));
     assert_int_equal(a.code, 201);
     assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
     answer_fini(&a);
     assert_blob(b, d.s, body);
-    assert_int_equal(code(b, HTTP_GET, location, SPAN("")), 404);
+    assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 404);
     free((char *)body.p);
 }
 
@@ -107,12 +107,12 @@ static void test_every_piece_size(void **state)
     for (size_t piece = 1; piece <= body.n; piece++) {
         char location[512], url[1024];
         begin(b, location);
-        struct call c = {HTTP_PATCH, location, NULL, body, piece, SIZE_MAX};
+        struct call c = {METHOD_PATCH, location, NULL, body, piece, SIZE_MAX};
         struct answer a = bench_call(b, &c);
         assert_int_equal(a.code, 202);
         answer_fini(&a);
         finish_url(location, d.s, url);
-        assert_int_equal(code(b, HTTP_PUT, url, SPAN("")), 201);
+        assert_int_equal(code(b, METHOD_PUT, url, SPAN("")), 201);
         assert_blob(b, d.s, body);
     }
     free((char *)body.p);
@@ -128,17 +128,17 @@ static void test_every_cut(void **state)
     for (size_t cut = 0; cut <= body.n; cut++) {
         char location[512], url[1024], range[64];
         begin(b, location);
-        struct call gone = {HTTP_PATCH, location, NULL, body, 7, cut};
+        struct call gone = {METHOD_PATCH, location, NULL, body, 7, cut};
         struct answer a = bench_call(b, &gone);
         assert_int_equal(a.code, 0);
         answer_fini(&a);
-        a = ask(b, HTTP_GET, location, SPAN(""));
+        a = ask(b, METHOD_GET, location, SPAN(""));
         assert_int_equal(a.code, 204);
         (void)snprintf(range, sizeof(range), "0-%zu", cut > 0 ? cut - 1 : 0);
         assert_string_equal(answer_header(&a, "Range"), range);
         answer_fini(&a);
         finish_url(location, d.s, url);
-        assert_int_equal(code(b, HTTP_PUT, url, span_skip(body, cut)), 201);
+        assert_int_equal(code(b, METHOD_PUT, url, span_skip(body, cut)), 201);
         assert_blob(b, d.s, body);
     }
     assert_int_equal(count_descriptors(), descriptors);
@@ -153,7 +153,7 @@ static void test_put_with_the_whole_body(void **state)
     struct digest_text d = digest_text_of(body);
     begin(b, location);
     finish_url(location, d.s, url);
-    assert_int_equal(code(b, HTTP_PUT, url, body), 201);
+    assert_int_equal(code(b, METHOD_PUT, url, body), 201);
     assert_blob(b, d.s, body);
     free((char *)body.p);
 }
@@ -176,8 +176,8 @@ static void test_post_with_digest_and_no_body(void **state)
     char target[512];
     struct digest_text d = digest_text_of(SPAN("not sent yet"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?digest=%s", d.s);
-    assert_int_equal(code(b, HTTP_POST, target, SPAN("")), 202);
-    assert_int_equal(code(b, HTTP_POST, target, SPAN("something else")), 400);
+    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
+    assert_int_equal(code(b, METHOD_POST, target, SPAN("something else")), 400);
 }
 
 static void test_wrong_digest_leaves_nothing(void **state)
@@ -187,11 +187,11 @@ static void test_wrong_digest_leaves_nothing(void **state)
     struct digest_text d = digest_text_of(SPAN("one thing"));
     begin(b, location);
     finish_url(location, d.s, url);
-    struct answer a = ask(b, HTTP_PUT, url, SPAN("another"));
+    struct answer a = ask(b, METHOD_PUT, url, SPAN("another"));
     assert_int_equal(a.code, 400);
     assert_non_null(strstr(a.body.p, "\"DIGEST_INVALID\""));
     answer_fini(&a);
-    assert_int_equal(code(b, HTTP_GET, location, SPAN("")), 404);
+    assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 404);
     assert_int_equal(count_files(b, "data"), 0);
 }
 
@@ -204,11 +204,11 @@ static void test_bad_digests(void **state)
         char location[512], url[1024];
         begin(b, location);
         (void)snprintf(url, sizeof(url), "%s%s", location, bad[i]);
-        struct answer a = ask(b, HTTP_PUT, url, SPAN("x"));
+        struct answer a = ask(b, METHOD_PUT, url, SPAN("x"));
         assert_int_equal(a.code, 400);
         assert_non_null(strstr(a.body.p, "\"DIGEST_INVALID\""));
         answer_fini(&a);
-        assert_int_equal(code(b, HTTP_GET, location, SPAN("")), 204);
+        assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 204);
     }
 }
 
@@ -218,7 +218,7 @@ static void test_out_of_order(void **state)
     char location[512], url[1024];
     struct digest_text d = digest_text_of(SPAN("0123456789"));
     begin(b, location);
-    struct call first = {HTTP_PATCH,    location, "Content-Range: 0-4\r\n",
+    struct call first = {METHOD_PATCH,  location, "Content-Range: 0-4\r\n",
                          SPAN("01234"), 0,        SIZE_MAX};
     struct answer a = bench_call(b, &first);
     assert_int_equal(a.code, 202);
@@ -226,18 +226,18 @@ static void test_out_of_order(void **state)
     a = bench_call(b, &first);
     assert_int_equal(a.code, 416);
     answer_fini(&a);
-    struct call gap = {HTTP_PATCH, location, "Content-Range: 6-9\r\n", SPAN("6789"), 0, SIZE_MAX};
+    struct call gap = {METHOD_PATCH, location, "Content-Range: 6-9\r\n", SPAN("6789"), 0, SIZE_MAX};
     a = bench_call(b, &gap);
     assert_int_equal(a.code, 416);
     answer_fini(&a);
-    struct call wrong = {HTTP_PATCH,    location, "Content-Range: 5-8\r\n",
+    struct call wrong = {METHOD_PATCH,  location, "Content-Range: 5-8\r\n",
                          SPAN("56789"), 0,        SIZE_MAX};
     a = bench_call(b, &wrong);
     assert_int_equal(a.code, 400);
     assert_non_null(strstr(a.body.p, "SIZE_INVALID"));
     answer_fini(&a);
     finish_url(location, d.s, url);
-    struct call last = {HTTP_PUT, url, "Content-Range: 5-9\r\n", SPAN("56789"), 0, SIZE_MAX};
+    struct call last = {METHOD_PUT, url, "Content-Range: 5-9\r\n", SPAN("56789"), 0, SIZE_MAX};
     a = bench_call(b, &last);
     assert_int_equal(a.code, 201);
     answer_fini(&a);
@@ -249,10 +249,10 @@ static void test_cancel(void **state)
     struct bench *b = *state;
     char location[512];
     begin(b, location);
-    assert_int_equal(code(b, HTTP_PATCH, location, SPAN("some bytes")), 202);
-    assert_int_equal(code(b, HTTP_DELETE, location, SPAN("")), 204);
-    assert_int_equal(code(b, HTTP_DELETE, location, SPAN("")), 404);
-    assert_int_equal(code(b, HTTP_PATCH, location, SPAN("x")), 404);
+    assert_int_equal(code(b, METHOD_PATCH, location, SPAN("some bytes")), 202);
+    assert_int_equal(code(b, METHOD_DELETE, location, SPAN("")), 204);
+    assert_int_equal(code(b, METHOD_DELETE, location, SPAN("")), 404);
+    assert_int_equal(code(b, METHOD_PATCH, location, SPAN("x")), 404);
     assert_int_equal(count_files(b, ""), 0);
 }
 
@@ -264,7 +264,7 @@ static void test_unknown_upload(void **state)
     for (size_t i = 0; i < array_len(ids); i++) {
         char target[256];
         (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/%s", ids[i]);
-        int got = code(b, HTTP_PATCH, target, SPAN("x"));
+        int got = code(b, METHOD_PATCH, target, SPAN("x"));
         assert_true(got == 404 || got == 405);
     }
 }
@@ -276,8 +276,8 @@ static void test_other_repository(void **state)
     char location[512], other[600];
     begin(b, location);
     (void)snprintf(other, sizeof(other), "/v2/other%s", location + strlen("/v2/app"));
-    assert_int_equal(code(b, HTTP_PATCH, other, SPAN("x")), 404);
-    assert_int_equal(code(b, HTTP_GET, other, SPAN("")), 404);
+    assert_int_equal(code(b, METHOD_PATCH, other, SPAN("x")), 404);
+    assert_int_equal(code(b, METHOD_GET, other, SPAN("")), 404);
 }
 
 static void test_mount(void **state)
@@ -288,15 +288,15 @@ static void test_mount(void **state)
     struct digest_text d = push_blob(b, "source/one", body);
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s&from=source%%2Fone",
                    d.s);
-    struct answer a = ask(b, HTTP_POST, target, SPAN(""));
+    struct answer a = ask(b, METHOD_POST, target, SPAN(""));
     assert_int_equal(a.code, 201);
     assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
     answer_fini(&a);
     assert_blob(b, d.s, body);
     (void)snprintf(target, sizeof(target), "/v2/third/blobs/uploads/?mount=%s&from=nowhere", d.s);
-    assert_int_equal(code(b, HTTP_POST, target, SPAN("")), 202);
+    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
     assert_int_equal(
-        code(b, HTTP_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")), 202);
+        code(b, METHOD_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")), 202);
     free((char *)body.p);
 }
 
@@ -304,7 +304,7 @@ static void test_read_only(void **state)
 {
     struct bench *b = *state;
     b->config.readonly = true;
-    struct answer a = ask(b, HTTP_POST, "/v2/app/blobs/uploads/", SPAN(""));
+    struct answer a = ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
     assert_int_equal(a.code, 405);
     assert_non_null(strstr(a.body.p, "\"UNSUPPORTED\""));
     answer_fini(&a);
@@ -319,7 +319,7 @@ static void test_bad_names(void **state)
         (void)snprintf(target, sizeof(target), "/v2/%s/blobs/uploads/", bad[i]);
         for (char *p = target; *p; p++)
             *p = *p == ' ' ? '+' : *p;
-        struct answer a = ask(b, HTTP_POST, target, SPAN(""));
+        struct answer a = ask(b, METHOD_POST, target, SPAN(""));
         assert_int_equal(a.code, 400);
         assert_non_null(strstr(a.body.p, "\"NAME_INVALID\""));
         answer_fini(&a);

@@ -197,7 +197,7 @@ static void test_pipeline(void **state)
     struct span rest =
         SPAN(PUT "Content-Length: 2\r\n\r\nab" GET "\r\n" CHUNKED "1\r\nx\r\n0\r\n\r\n"
                  "\r\n" GET "Connection: close\r\n\r\n");
-    static const enum http_method methods[] = {HTTP_PUT, HTTP_GET, HTTP_PUT, HTTP_GET};
+    static const enum http_method methods[] = {METHOD_PUT, METHOD_GET, METHOD_PUT, METHOD_GET};
     struct http_parser *p = http_parser_new();
     for (size_t i = 0; i < array_len(methods); i++) {
         struct arena a;
@@ -275,9 +275,34 @@ static void test_method_text(void **state)
     http_parser_begin(p, &head, &a);
     assert_int_equal(http_parser_step(p, SPAN("PROPFIND / HTTP/1.1\r\n" HOST "\r\n")).event,
                      HTTP_HEAD_DONE);
-    assert_int_equal(head.method, HTTP_OTHER);
+    assert_int_equal(head.method, METHOD_OTHER);
     assert_span(head.method_text, "PROPFIND");
-    assert_string_equal(http_method_name(HTTP_OPTIONS), "OPTIONS");
+    assert_string_equal(http_method_name(METHOD_OPTIONS), "OPTIONS");
+    http_parser_free(p);
+    arena_fini(&a);
+}
+
+/* After the head the arena is the operation's, and may be in use by another thread. */
+static void test_arena_is_left_alone_after_the_head(void **state)
+{
+    (void)state;
+    static const char text[] = "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "3;x=y\r\nabc\r\n0\r\nX-Sum: 12\r\nX-Other: yes\r\n\r\n";
+    struct http_parser *p = http_parser_new();
+    struct http_head head;
+    struct arena a;
+    arena_init(&a);
+    http_parser_begin(p, &head, &a);
+    struct span left = span_of(text);
+    struct http_step step = http_parser_step(p, left);
+    assert_int_equal(step.event, HTTP_HEAD_DONE);
+    size_t used = a.used;
+    while (step.event != HTTP_END) {
+        left = span_skip(left, step.taken);
+        step = http_parser_step(p, left);
+        assert_int_not_equal(step.event, HTTP_FAILED);
+    }
+    assert_int_equal(a.used, used);
     http_parser_free(p);
     arena_fini(&a);
 }
@@ -285,6 +310,7 @@ static void test_method_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_arena_is_left_alone_after_the_head),
         cmocka_unit_test(test_heads),
         cmocka_unit_test(test_persistence),
         cmocka_unit_test(test_bodies),
