@@ -30,6 +30,8 @@ _Static_assert(LOG_TEXT == 0 && LOG_JSON == 1, "the words of log.formatter stand
     }
 #define NO_AUTH "auth is not supported yet: refusing to start without it"
 #define NO_TLS "TLS is not supported yet: refusing to start without it"
+#define NO_PROXY                                                                                   \
+    "a pull-through cache is not supported yet: refusing to start as one that takes pushes"
 #define NO_DRIVER "there is no such storage driver here, only filesystem"
 
 const struct conf_option config_table[] = {
@@ -103,7 +105,7 @@ const struct conf_option config_table[] = {
     LATER("reporting", "error reporting services"),
     LATER("notifications", "webhooks"),
     LATER("redis", "cache in redis"),
-    LATER("proxy", "pull-through cache"),
+    REFUSED("proxy", "", NO_PROXY),
     LATER("health", "health checks"),
     LATER("validation", "rules for manifests"),
     LATER("policy", "classes of repositories"),

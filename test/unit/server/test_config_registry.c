@@ -121,7 +121,6 @@ static void test_sections_that_are_ignored(void **state)
         {"notifications:\n  endpoints:\n    - name: x\n      headers: {A: [b]}\n",
          ":2: notifications"},
         {"redis: {addr: x, pool: {maxidle: 1}}\n", ":2: redis"},
-        {"proxy: {remoteurl: 'https://h', ttl: 168h}\n", ":2: proxy"},
         {"validation: {manifests: {urls: {allow: [x]}}}\n", ":2: validation"},
         {"policy: {repository: {classes: [image]}}\n", ":2: policy"},
         {"compatibility: {schema1: {enabled: true}}\n", ":2: compatibility"},
@@ -153,6 +152,8 @@ static const char *load_bad(struct fixture *x, const char *suffix, const char *t
 
 #define NO_AUTH ": auth is not supported yet: refusing to start without it"
 #define NO_TLS ": TLS is not supported yet: refusing to start without it"
+#define NO_PROXY                                                                                   \
+    ": a pull-through cache is not supported yet: refusing to start as one that takes pushes"
 #define NO_DRIVER ": there is no such storage driver here, only filesystem"
 
 static void test_what_would_weaken_is_refused(void **state)
@@ -171,6 +172,7 @@ static void test_what_would_weaken_is_refused(void **state)
         {"http: {tls: {letsencrypt: {cachefile: /x}}}\n",
          ":2: http.tls.letsencrypt.cachefile" NO_TLS},
         {"http: {tls: /x}\n", ":2: http.tls" NO_TLS},
+        {"proxy: {remoteurl: 'https://h'}\n", ":2: proxy.remoteurl" NO_PROXY},
         {"storage:\n  s3:\n    bucket: x\n", ":3: storage.s3" NO_DRIVER},
         {"storage:\n  inmemory:\n", ":3: storage.inmemory" NO_DRIVER},
         {"storage: inmemory\n", ":2: storage.inmemory" NO_DRIVER},
