@@ -7,7 +7,7 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
         gcc libc6-dev cmake ninja-build pkgconf \
         libuv1-dev libllhttp-dev libsodium-dev libcjson-dev libinih-dev libssl-dev libyaml-dev \
         libcrypt-dev uthash-dev zlib1g-dev libzstd-dev \
-        ca-certificates busybox && \
+        ca-certificates busybox-static && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
