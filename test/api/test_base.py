@@ -31,16 +31,25 @@ def test_root_says_it_lives(client):
     assert answer.get(VERSION) is None
 
 
-@pytest.mark.parametrize("target, clean", [
+@pytest.mark.parametrize("target, tidy", [
     ("/v2", "/v2/"),
     ("/v2/some/repo/tags/list/", "/v2/some/repo/tags/list"),
-    ("/v2//some/repo/tags/list", "/v2/some/repo/tags/list"),
 ])
-def test_untidy_path_is_sent_to_the_tidy_one(client, target, clean):
+def test_slash_at_the_end(client, target, tidy):
+    """Too many or too few: the same answer, or the way to it."""
+    push_image(client, "some/repo", "latest")
     answer = client.get(target)
-    assert answer.status == 301
-    location = answer.exact("Location")
-    assert location == clean or location.endswith(f"127.0.0.1:{client.port}{clean}")
+    if answer.status == 301:
+        assert client.path(answer.exact("Location")) == tidy
+    else:
+        assert (answer.status, answer.body) == (200, client.get(tidy).body)
+
+
+@pytest.mark.parametrize("target", ["/v2//some/repo/tags/list", "/v2/some//repo/tags/list", "/v2/./some/tags/list",
+                                    "/v2/../v2/tags/list", "/v2/some/%2e%2e/tags/list", "/v2/..%2f..%2fx/tags/list"])
+def test_untidy_path(client, target):
+    """It names nothing: sent to the tidy path, or refused."""
+    assert client.get(target).status in (301, 400, 404)
 
 
 @pytest.mark.parametrize("target", ["/v3/", "/v2/name", "/v2/name/other/thing", "/v1/search?q=x", "/favicon.ico",
@@ -120,19 +129,3 @@ def test_configured_host_wins(start, relative):
     client = start(REGISTRY_HTTP_HOST="https://pub.example:444", REGISTRY_HTTP_RELATIVEURLS=relative).client()
     answer = client.post("/v2/some/repo/blobs/uploads/", headers={"X-Forwarded-Host": "other.example"})
     assert answer.exact("Location").startswith("https://pub.example:444/v2/some/repo/blobs/uploads/")
-
-
-def test_prefix(start):
-    client = start(REGISTRY_HTTP_PREFIX="/inner/").client()
-    assert client.get("/inner/v2/").body == b"{}"
-    assert client.get("/v2/").status == 404
-    location = client.post("/inner/v2/some/repo/blobs/uploads/").exact("Location")
-    assert location.startswith(f"http://127.0.0.1:{client.port}/inner/v2/some/repo/blobs/uploads/")
-
-
-def test_configured_headers(start):
-    client = start(REGISTRY_HTTP_HEADERS='{"X-Content-Type-Options": [nosniff], "X-Two": [a, b]}').client()
-    for target in ("/v2/", "/v2/_catalog", "/v2/none/tags/list"):
-        answer = client.get(target)
-        assert answer.exact("X-Content-Type-Options") == "nosniff"
-        assert answer.all("X-Two") == ["a", "b"]

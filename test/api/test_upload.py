@@ -371,8 +371,13 @@ def test_client_gone_mid_body(server, client, body, chunked, leave):
         getattr(wire, leave)()
         wait_until(lambda: stored() == f"0-{sent - 1}", "what was received to be the upload's state")
     location = status(client, location).get("Location")
-    answer = client.patch(location, data[sent:], {"Content-Range": f"{sent}-{len(data) - 1}"})
-    location = check_step(client, answer, 202, f"0-{len(data) - 1}")
+
+    def resume():
+        """While the server has not seen the other connection's end, the upload may be busy (409)."""
+        answer = client.patch(location, data[sent:], {"Content-Range": f"{sent}-{len(data) - 1}"})
+        return answer.status != 409 and answer
+
+    location = check_step(client, wait_until(resume, "the upload to be free"), 202, f"0-{len(data) - 1}")
     check_done(client, client.put(with_query(location, digest=sha256(data))), data)
 
 

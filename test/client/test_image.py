@@ -25,9 +25,9 @@ storage:
   filesystem:
     rootdirectory: /var/lib/registry
 http:
-  addr: :5555
+  addr: :{port}
   headers:
-    X-From-File: [{mark}]
+    X-Content-Type-Options: [nosniff]
 health:
   storagedriver:
     enabled: true
@@ -178,32 +178,34 @@ def test_slim(run, slim_image):
     assert container.stop() < KILL_AFTER - 2
 
 
+@pytest.fixture
+def settings_file(scratch):
+    """A configuration that is not the image's own: port 5555."""
+    scratch.chmod(0o755)
+    file = scratch / "settings.yml"
+    file.write_text(CONFIG.format(port=5555))
+    return file
+
+
 @pytest.mark.parametrize("path", CONFIG_PATHS)
 @pytest.mark.parametrize("image", ["registry", "registry:slim"])
-def test_configuration_file(run, scratch, slim_image, path, image):
+def test_configuration_file(run, settings_file, slim_image, path, image):
     """Wherever it is mounted, it is read."""
-    mark = secrets.token_hex(4)
-    file = scratch / "config.yml"
-    file.write_text(CONFIG.format(mark=mark))
-    scratch.chmod(0o755)
-    container = run("--volume", f"{file}:{path}:ro", image=image, port=5555)
-    assert container.client().get("/v2/").exact("X-From-File") == mark
+    container = run("--volume", f"{settings_file}:{path}:ro", image=image, port=5555)
     check_serves(container.client())
 
 
-@pytest.mark.parametrize("arguments", [
-    ["/etc/docker/registry/config.yml"],
-    ["/etc/distribution/config.yml"],
-    ["serve", "/etc/docker/registry/config.yml"],
-    ["serve", "/etc/distribution/config.yml"],
-    ["/my/settings.yml"],
-], ids=" ".join)
-def test_arguments(run, scratch, arguments):
-    mine = scratch / "settings.yml"
-    mine.write_text(CONFIG.format(mark="mine").replace(":5555", ":5000"))
-    container = run("--volume", f"{mine}:/my/settings.yml:ro", arguments=arguments)
-    answer = container.client().get("/v2/")
-    assert answer.get("X-From-File") == ("mine" if "my" in arguments[0] else None)
+@pytest.mark.parametrize("arguments, port", [
+    (["/etc/docker/registry/config.yml"], 5000),
+    (["/etc/distribution/config.yml"], 5000),
+    (["serve", "/etc/docker/registry/config.yml"], 5000),
+    (["serve", "/etc/distribution/config.yml"], 5000),
+    (["/my/settings.yml"], 5555),
+    (["serve", "/my/settings.yml"], 5555),
+], ids=str)
+def test_arguments(run, settings_file, arguments, port):
+    container = run("--volume", f"{settings_file}:/my/settings.yml:ro", arguments=arguments, port=port)
+    check_serves(container.client())
 
 
 def test_health_checks_of_compose_files(run):
