@@ -88,6 +88,10 @@ bool http_decode(struct span s, struct arena *a, struct span *out);
  * absent or badly encoded. */
 bool http_query_find(struct span query, struct span key, struct arena *a, struct span *out);
 
+/* The same for a parameter that may come several times: the first in *query, which then is what
+ * follows it. One that is badly encoded is passed over. */
+bool http_query_next(struct span *query, struct span key, struct arena *a, struct span *out);
+
 /* One range of bytes, first ≤ last, both inclusive. */
 struct http_range {
     uint64_t first, last;

@@ -61,16 +61,21 @@ static bool form_decode(struct span s, struct arena *a, struct span *out)
     return http_decode(s, a, out);
 }
 
-bool http_query_find(struct span query, struct span key, struct arena *a, struct span *out)
+bool http_query_next(struct span *query, struct span key, struct arena *a, struct span *out)
 {
     struct span pair, name, value;
-    while (query.n) {
-        span_cut(query, '&', &pair, &query);
+    while (query->n) {
+        span_cut(*query, '&', &pair, query);
         span_cut(pair, '=', &name, &value);
-        if (form_decode(name, a, &name) && span_eq(name, key))
-            return form_decode(value, a, out);
+        if (form_decode(name, a, &name) && span_eq(name, key) && form_decode(value, a, out))
+            return true;
     }
     return false;
+}
+
+bool http_query_find(struct span query, struct span key, struct arena *a, struct span *out)
+{
+    return http_query_next(&query, key, a, out);
 }
 
 /* Like span_to_u64, but a number that is too big is the biggest: RFC 9110 §14.1.1 asks

@@ -147,8 +147,11 @@ static enum rc read_digest(struct reader *r, const cJSON *descriptor, struct dig
 static enum rc read_size(struct reader *r, const cJSON *descriptor, uint64_t *out)
 {
     const cJSON *size = field(descriptor, "size");
+    *out = 0;
+    if (!size)
+        return RC_OK; /* the registry image takes it so, and nothing here depends on it */
     if (!cJSON_IsNumber(size) || !(size->valuedouble >= 0 && size->valuedouble <= size_max))
-        return invalid(r, "a descriptor's size is missing or no size");
+        return invalid(r, "a descriptor's size is no size");
     *out = (uint64_t)size->valuedouble;
     if ((double)*out != size->valuedouble)
         return invalid(r, "a descriptor's size is not an integer");
@@ -225,6 +228,24 @@ static enum rc read_subject(struct reader *r)
     return read_digest(r, subject, &r->out.subject);
 }
 
+/* An image that says nothing of its type has its config's. What is not a string says nothing. */
+static void read_artifact_type(struct reader *r)
+{
+    const cJSON *type = field(r->root, "artifactType");
+    struct span s = span_of(cJSON_IsString(type) ? type->valuestring : NULL);
+    if (s.n == 0 && r->out.kind == OCI_IMAGE)
+        s = r->out.refs[0].media_type;
+    r->out.artifact_type = arena_span(r->arena, s);
+}
+
+static void read_annotations(struct reader *r)
+{
+    const cJSON *annotations = field(r->root, "annotations");
+    char *text = cJSON_IsObject(annotations) ? cJSON_PrintUnformatted(annotations) : NULL;
+    r->out.annotations = arena_span(r->arena, span_of(text));
+    cJSON_free(text);
+}
+
 static enum rc read_root(struct reader *r, struct span content_type)
 {
     const struct media *media = NULL;
@@ -242,7 +263,11 @@ static enum rc read_root(struct reader *r, struct span content_type)
         rc = read_refs(r);
     if (rc == RC_OK)
         rc = read_subject(r);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    read_artifact_type(r);
+    read_annotations(r);
+    return RC_OK;
 }
 
 static bool is_white(struct span s)

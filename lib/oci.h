@@ -29,6 +29,9 @@ struct oci_manifest {
     size_t ref_count;
     bool has_subject;
     struct digest subject;
+    /* What a list of referrers says of it (distribution-spec, "Listing Referrers"). */
+    struct span artifact_type; /* its own, else its config's type; empty if there is neither */
+    struct span annotations;   /* a JSON object; empty if there are none */
 };
 
 #define OCI_MEDIA_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"

@@ -17,6 +17,8 @@ extern const struct operation api_upload_begin, api_upload_status, api_upload_ch
     api_upload_finish, api_upload_cancel;
 /* api_manifest.c */
 extern const struct operation api_manifest_get, api_manifest_put, api_manifest_delete;
+/* api_referrer.c */
+extern const struct operation api_referrer_list;
 /* api_list.c */
 extern const struct operation api_tag_list, api_catalog;
 

@@ -10,6 +10,8 @@
 
 #include "server/api.h"
 
+enum { TAGS_MAX = 100 }; /* in one request */
+
 struct manifest_op {
     struct op op;
     struct name repo;
@@ -17,7 +19,10 @@ struct manifest_op {
     struct span content_type, if_none_match; /* headers; empty if absent */
     struct buf body;                         /* put */
     struct digest digest;                    /* put: of the body */
-    struct manifest manifest;                /* get */
+    struct tag *tags;                        /* put: to point at it */
+    size_t tag_count;
+    struct oci_manifest parsed; /* put */
+    struct manifest manifest;   /* get */
 };
 
 static struct manifest_op *of(struct op *op)
@@ -66,15 +71,45 @@ static void get_reply(struct op *op, struct reply *r)
     reply_bytes(r, m->manifest.media_type, m->manifest.bytes);
 }
 
+/* ---- PUT. ------------------------------------------------------------------------------- */
+
 static enum rc too_large(struct op *op)
 {
     return fault(op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %d bytes",
                  OCI_MANIFEST_MAX);
 }
 
+static enum rc add_tag(struct manifest_op *m, struct span text)
+{
+    enum rc rc = tag_parse(text, &m->tags[m->tag_count], m->op.fault);
+    m->tag_count += rc == RC_OK;
+    return rc;
+}
+
+/* By tag: that one. By digest: those of the query, "?tag=a&tag=b" (distribution-spec,
+ * "Pushing Manifests with Tags"). */
+static enum rc parse_tags(struct manifest_op *m, const struct request *rq)
+{
+    struct arena *a = m->op.arena;
+    struct span rest = rq->head->query, text;
+    m->tags = arena_alloc(a, (TAGS_MAX + 1) * sizeof(*m->tags));
+    if (m->ref.kind == REFERENCE_TAG)
+        return add_tag(m, m->ref.tag.s);
+    while (http_query_next(&rest, SPAN("tag"), a, &text)) {
+        if (m->tag_count == TAGS_MAX)
+            return fault(m->op.fault, RC_TAG_INVALID, "more than %d tags", TAGS_MAX);
+        enum rc rc = add_tag(m, text);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return RC_OK;
+}
+
 static enum rc put_parse(struct op *op, const struct request *rq)
 {
     enum rc rc = parse(op, rq);
+    if (rc == RC_OK)
+        rc = parse_tags(of(op), rq);
     if (rc != RC_OK)
         return rc;
     if (rq->head->framing == HTTP_LENGTH && rq->head->content_length > OCI_MANIFEST_MAX)
@@ -105,17 +140,17 @@ static enum rc check_digest(struct manifest_op *m)
 static enum rc put_finish(struct op *op)
 {
     struct manifest_op *m = of(op);
-    struct oci_manifest parsed;
     enum rc rc = check_digest(m);
     if (rc == RC_OK)
-        rc = oci_parse(buf_span(&m->body), m->content_type, op->arena, &parsed, op->fault);
+        rc = oci_parse(buf_span(&m->body), m->content_type, op->arena, &m->parsed, op->fault);
     if (rc != RC_OK)
         return rc;
     struct manifest_new put = {
         .bytes = buf_span(&m->body),
         .digest = m->digest,
-        .parsed = &parsed,
-        .tag = m->ref.kind == REFERENCE_TAG ? &m->ref.tag : NULL,
+        .parsed = &m->parsed,
+        .tags = m->tags,
+        .tag_count = m->tag_count,
     };
     return manifest_put(op->store, m->repo, &put, op->fault);
 }
@@ -133,6 +168,10 @@ static void put_reply(struct op *op, struct reply *r)
     reply_header(r, "Location", "%.*s/v2/%.*s/manifests/%s", SPAN_ARG(op->base),
                  SPAN_ARG(m->repo.s), d.s);
     reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    if (m->parsed.has_subject)
+        reply_header(r, "OCI-Subject", "%s", digest_print(&m->parsed.subject).s);
+    for (size_t i = 0; m->ref.kind == REFERENCE_DIGEST && i < m->tag_count; i++)
+        reply_header(r, "OCI-Tag", "%.*s", SPAN_ARG(m->tags[i].s));
 }
 
 static enum rc delete_open(struct op *op)

@@ -26,9 +26,9 @@ static enum rc reference_resolve(struct store *s, struct name repo, const struct
     return RC_INTERNAL;
 }
 
-/* The document's bytes, if they are what the digest says. A crash of the registry image
- * can leave an empty or torn file under a digest; it is as good as none. */
-static enum rc document_get(struct store *s, const struct digest *d, struct arena *a,
+/* A crash of the registry image can leave an empty or torn file under a digest: it is as
+ * good as none. */
+enum rc document_get(struct store *s, const struct digest *d, struct arena *a,
                             struct span *out, struct fault *f)
 {
     struct span bytes;
@@ -107,8 +107,8 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
         rc = repo_prepare(s, repo, f);
     if (rc == RC_OK)
         rc = link_put(s, layout_revision_link(repo, &m->digest).s, &m->digest, f);
-    if (rc == RC_OK && m->tag)
-        rc = tag_put(s, repo, *m->tag, &m->digest, f);
+    for (size_t i = 0; rc == RC_OK && i < m->tag_count; i++)
+        rc = tag_put(s, repo, m->tags[i], &m->digest, f);
     return rc;
 }
 

@@ -102,9 +102,10 @@ struct manifest_new {
     struct span bytes;
     struct digest digest;              /* of the bytes */
     const struct oci_manifest *parsed; /* of the bytes */
-    const struct tag *tag;             /* NULL: by digest only */
+    const struct tag *tags; /* to point at it, in this order */
+    size_t tag_count;
 };
-/* Checks that what it refers to is in the repository, stores it, moves the tag.
+/* Checks that what it refers to is in the repository, stores it, moves the tags.
  * RC_MANIFEST_BLOB_UNKNOWN, one fault item for each missing digest. */
 enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
                      struct fault *f) MUST_CHECK;
@@ -112,6 +113,26 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
  * RC_MANIFEST_UNKNOWN. */
 enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
                         struct fault *f) MUST_CHECK;
+
+/* ---- Referrers: manifests whose subject is another one. ------------------------- */
+
+struct referrer {
+    struct digest digest;
+    const char *media_type; /* static */
+    uint64_t size;
+    struct span artifact_type; /* empty if it has none */
+    struct span annotations;   /* a JSON object; empty if it has none */
+};
+
+struct referrers {
+    struct referrer *items; /* the arena's, by digest */
+    size_t count;
+};
+
+/* The repository's manifests that name d as their subject. That there are none, or no such
+ * manifest, or no such repository, is an empty list and no failure. */
+enum rc referrer_list(struct store *s, struct name repo, const struct digest *d, struct arena *a,
+                      struct referrers *out, struct fault *f) MUST_CHECK;
 
 /* ---- Lists, in byte order. -------------------------------------------------------------- */
 

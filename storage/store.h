@@ -19,6 +19,10 @@ enum rc link_get(struct store *s, const char *path, struct digest *out, struct f
 enum rc link_put(struct store *s, const char *path, const struct digest *d,
                  struct fault *f) MUST_CHECK;
 
+/* A manifest's bytes, if they are what the digest says; else RC_NOT_FOUND. */
+enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
+                     struct fault *f) MUST_CHECK;
+
 /* Makes the directories that the registry image expects in every repository: without
  * _layers its v2, without _manifests and tags its v3 loses manifests in a collection. */
 enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CHECK;
