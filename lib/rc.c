@@ -13,6 +13,7 @@ static const char *const names[RC_COUNT] = {
     [RC_HEAD_TOO_LARGE] = "request head too large",
     [RC_EXPECTATION] = "expectation failed",
     [RC_NO_ENDPOINT] = "page not found",
+    [RC_PRECONDITION] = "precondition failed",
     [RC_BAD_METHOD] = "method not allowed",
     [RC_UNSUPPORTED] = "unsupported",
     [RC_DENIED] = "denied",

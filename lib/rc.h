@@ -22,6 +22,7 @@ enum rc {
     RC_EXPECTATION,    /* an Expect other than 100-continue */
     RC_NO_ENDPOINT,    /* no such path */
     RC_BAD_METHOD,     /* the path exists, not with this method */
+    RC_PRECONDITION,   /* If-Match names another content */
 
     /* The operation, in the words of the distribution specification. */
     RC_UNSUPPORTED,

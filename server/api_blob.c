@@ -10,7 +10,7 @@ struct blob_op {
     struct op op;
     struct name repo;
     struct digest digest;
-    struct span range, if_none_match; /* headers; empty if absent */
+    struct span range, if_range, if_match, if_none_match; /* headers; empty if absent */
     struct blob blob;
 };
 
@@ -21,6 +21,8 @@ static enum rc parse(struct op *op, const struct request *rq)
     if (rc == RC_OK)
         rc = digest_parse(rq->vars[VAR_DIGEST], &b->digest, op->fault);
     b->range = http_header_find(rq->head, SPAN("Range"));
+    b->if_range = http_header_find(rq->head, SPAN("If-Range"));
+    b->if_match = http_header_find(rq->head, SPAN("If-Match"));
     b->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
     return rc;
 }
@@ -40,12 +42,28 @@ static enum rc head_open(struct op *op)
     return blob_stat(op->store, b->repo, &b->digest, &b->blob, op->fault);
 }
 
-/* RFC 9110 §15.5.17: a 416 says how long the content is. */
+static bool matches(const struct blob_op *b, struct span header)
+{
+    return http_etag_matches(header, span_of(digest_print(&b->blob.digest).s));
+}
+
+/* Which part is asked for. RFC 9110 §13.1.5: an If-Range that is of another content asks for
+ * the whole one. */
+static enum http_range_answer range_of(const struct blob_op *b, struct http_range *out)
+{
+    if (b->if_range.n > 0 && !matches(b, b->if_range))
+        return HTTP_RANGE_WHOLE;
+    return http_range_parse(b->range, b->blob.size, out);
+}
+
+/* RFC 9110 §13.2.2, the order of conditions; §15.5.17: a 416 says how long the content is. */
 static enum rc get_finish(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
     struct http_range part;
-    if (http_range_parse(b->range, b->blob.size, &part) != HTTP_RANGE_UNSATISFIABLE)
+    if (b->if_match.n > 0 && !matches(b, b->if_match))
+        return fault(op->fault, RC_PRECONDITION, NULL);
+    if (matches(b, b->if_none_match) || range_of(b, &part) != HTTP_RANGE_UNSATISFIABLE)
         return RC_OK;
     op->error_headers =
         arena_printf(op->arena, "Content-Range: bytes */%" PRIu64 "\r\n", b->blob.size);
@@ -62,11 +80,11 @@ static void get_reply(struct op *op, struct reply *r)
     reply_header(r, "Etag", "\"%s\"", d.s);
     reply_header(r, "Cache-Control", "max-age=31536000");
     reply_header(r, "Accept-Ranges", "bytes");
-    if (http_etag_matches(b->if_none_match, span_of(d.s))) {
+    if (matches(b, b->if_none_match)) {
         reply_status(r, STATUS_NOT_MODIFIED);
         return;
     }
-    if (http_range_parse(b->range, b->blob.size, &part) != HTTP_RANGE_PART) {
+    if (range_of(b, &part) != HTTP_RANGE_PART) {
         reply_file(r, type, 0, b->blob.size);
         return;
     }

@@ -10,6 +10,8 @@
 
 #include "server/api.h"
 
+enum mount { MOUNT_NONE, MOUNT_FROM, MOUNT_ANY };
+
 struct upload_op {
     struct op op;
     struct name repo;
@@ -17,7 +19,9 @@ struct upload_op {
     struct upload_id begun; /* begin: the id's memory */
     struct digest digest;   /* of the blob, where the request names it */
     bool has_digest;
-    struct name mount_from; /* begin: empty unless a mount is asked for */
+    enum digest_alg alg;    /* begin: to hash with as it arrives */
+    enum mount mount;       /* begin */
+    struct name mount_from; /* MOUNT_FROM: this repository's */
     struct span content_range;
     uint64_t content_length; /* UINT64_MAX if the request does not say */
     uint64_t offset;         /* bytes received, for the answer */
@@ -70,36 +74,50 @@ static void parse_mount(struct upload_op *u, const struct request *rq)
 {
     struct span mount, from;
     struct arena *a = u->op.arena;
-    struct digest d;
-    struct name name;
     if (!http_query_find(rq->head->query, SPAN("mount"), a, &mount) ||
-        !http_query_find(rq->head->query, SPAN("from"), a, &from) ||
-        digest_parse(mount, &d, NULL) != RC_OK || name_parse(from, &name, NULL) != RC_OK)
+        digest_parse(mount, &u->digest, NULL) != RC_OK)
         return;
-    u->digest = d;
-    u->mount_from = name;
+    if (!http_query_find(rq->head->query, SPAN("from"), a, &from))
+        u->mount = MOUNT_ANY;
+    else if (name_parse(from, &u->mount_from, NULL) == RC_OK)
+        u->mount = MOUNT_FROM;
+}
+
+/* What the blob will be hashed with: the digest's, or what the client says beforehand. */
+static enum rc parse_algorithm(struct upload_op *u, const struct request *rq)
+{
+    struct span digest, name;
+    struct arena *a = u->op.arena;
+    struct fault *f = u->op.fault;
+    if (http_query_find(rq->head->query, SPAN("digest"), a, &digest)) {
+        u->has_digest = true;
+        enum rc rc = digest_parse(digest, &u->digest, f);
+        u->alg = u->digest.alg;
+        return rc;
+    }
+    if (!http_query_find(rq->head->query, SPAN("digest-algorithm"), a, &name) ||
+        digest_alg_find(name, &u->alg))
+        return RC_OK;
+    return fault(f, RC_DIGEST_INVALID, "unsupported digest algorithm");
 }
 
 static enum rc begin_parse(struct op *op, const struct request *rq)
 {
     struct upload_op *u = of(op);
-    struct span digest;
     enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, op->fault);
     if (rc != RC_OK)
         return rc;
+    u->alg = DIGEST_SHA256;
     parse_mount(u, rq);
-    if (u->mount_from.s.n > 0 ||
-        !http_query_find(rq->head->query, SPAN("digest"), op->arena, &digest))
-        return RC_OK;
-    u->has_digest = true;
-    return digest_parse(digest, &u->digest, op->fault);
+    return u->mount == MOUNT_NONE ? parse_algorithm(u, rq) : RC_OK;
 }
 
 static enum rc try_mount(struct upload_op *u)
 {
-    if (u->mount_from.s.n == 0)
+    if (u->mount == MOUNT_NONE)
         return RC_OK;
-    enum rc rc = blob_mount(u->op.store, u->mount_from, u->repo, &u->digest, NULL);
+    const struct name *from = u->mount == MOUNT_FROM ? &u->mount_from : NULL;
+    enum rc rc = blob_mount(u->op.store, from, u->repo, &u->digest, NULL);
     u->done = rc == RC_OK;
     return rc == RC_BLOB_UNKNOWN ? RC_OK : rc;
 }
@@ -110,7 +128,7 @@ static enum rc begin_open(struct op *op)
     enum rc rc = try_mount(u);
     if (rc != RC_OK || u->done)
         return rc;
-    rc = upload_begin(op->store, u->repo, &u->begun, op->fault);
+    rc = upload_begin(op->store, u->repo, u->alg, &u->begun, op->fault);
     u->id = span_of(u->begun.s);
     if (rc == RC_OK && u->has_digest)
         rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);

@@ -40,6 +40,8 @@ const struct conf_option config_table[] = {
     {"http.net", CONF_ENUM, AT(http_net), "tcp", CONF_RESTART, "tcp", "kind of that address"},
     {"http.host", CONF_STRING, AT(http_host), "", CONF_RELOAD, NULL,
      "URL under which clients reach the server; empty: as they say themselves"},
+    {"http.prefix", CONF_STRING, AT(http_prefix), "", CONF_RESTART, NULL,
+     "path before /v2/ in every URL, such as /registry/"},
     {"http.relativeurls", CONF_BOOL, AT(relative_urls), "false", CONF_RELOAD, NULL,
      "answer with URLs that have no host"},
     {"http.draintimeout", CONF_DURATION, AT(drain_timeout), "8s", CONF_RELOAD, NULL,
@@ -52,7 +54,6 @@ const struct conf_option config_table[] = {
      "how long a connection may wait for its next request"},
     {"http.timeout.stall", CONF_DURATION, AT(timeout_stall), "5m", CONF_RELOAD, NULL,
      "how long no byte of a body may move in either direction"},
-    LATER("http.prefix", "path before /v2/"),
     LATER("http.headers", "headers added to each answer"),
     LATER("http.http2", "HTTP/2"),
     LATER("http.h2c", "HTTP/2 without TLS"),
@@ -174,6 +175,16 @@ static const char *path_from_env(char *const *env)
     return NULL;
 }
 
+static enum rc check(const struct config *c, struct fault *f)
+{
+    struct span prefix = span_of(c->http_prefix), slash = SPAN("/");
+    if (prefix.n == 0 || (span_starts(prefix, slash) && span_ends(prefix, slash)))
+        return RC_OK;
+    return fault(f, RC_INTERNAL,
+                 "http.prefix: a path that begins and ends with a slash, got \"%s\"",
+                 c->http_prefix);
+}
+
 enum rc config_load(const char *path, char *const *env, struct config **out, struct fault *f)
 {
     struct config *c = must_calloc(sizeof(*c));
@@ -186,6 +197,8 @@ enum rc config_load(const char *path, char *const *env, struct config **out, str
         rc = load_file(c->conf, path, f);
     if (rc == RC_OK)
         rc = conf_load_env(c->conf, env, f);
+    if (rc == RC_OK)
+        rc = check(c, f);
     if (rc != RC_OK) {
         config_free(c);
         return rc;

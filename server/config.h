@@ -15,6 +15,7 @@ struct config {
     const char *http_addr; /* "host:port"; an empty host is all addresses, empty: any free port */
     int http_net;          /* an index: tcp */
     const char *http_host; /* the URL clients see; empty: what they say in Host */
+    const char *http_prefix; /* "/x/": what stands before /v2/ in every path; empty: nothing */
     bool relative_urls;
     uint64_t drain_timeout;  /* 0: no drain */
     const char *http_secret; /* of no effect */

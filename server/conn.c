@@ -122,8 +122,8 @@ static void watch(struct conn *c)
 static enum connection after_answer(const struct conn *c)
 {
     const struct http_head *h = &c->in.head;
-    if (c->server->state != SERVER_UP || !h->keep_alive)
-        return CONNECTION_CLOSE;
+    if (c->server->state != SERVER_UP || !h->keep_alive || h->minor == 0)
+        return CONNECTION_CLOSE; /* HTTP/1.0: the rare client that could stay need not */
     if (c->in.state == IN_DONE)
         return CONNECTION_KEEP;
     bool small = h->framing == HTTP_LENGTH && h->content_length <= SMALL_REST;
@@ -332,7 +332,7 @@ static bool step_body(struct conn *c)
         say_continue(c);
     if (c->state == CONN_BODY)
         set_deadline(c, c->server->config->timeout_stall);
-    return false;
+    return waiting; /* some clients do not wait, and the body is here already */
 }
 
 static bool step_send(struct conn *c)

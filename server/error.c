@@ -7,6 +7,7 @@
 struct error_row {
     int status;
     const char *code, *message;
+    const char *detail_name; /* the detail is an object, and this its one member; else a string */
 };
 
 /* Codes and messages are the registry image's; where it has none, the closest of the
@@ -16,13 +17,14 @@ static const struct error_row rows[RC_COUNT] = {
     [RC_HEAD_TOO_LARGE] = {431, "UNSUPPORTED", "request header fields too large"},
     [RC_EXPECTATION] = {417, "UNSUPPORTED", "unknown expectation"},
     [RC_NO_ENDPOINT] = {404, "UNSUPPORTED", "no such endpoint"},
+    [RC_PRECONDITION] = {412, "UNSUPPORTED", "precondition failed"},
     [RC_BAD_METHOD] = {405, "UNSUPPORTED", "The operation is unsupported."},
 
     [RC_UNSUPPORTED] = {405, "UNSUPPORTED", "The operation is unsupported."},
     [RC_DENIED] = {403, "DENIED", "requested access to the resource is denied"},
     [RC_UNAUTHORIZED] = {401, "UNAUTHORIZED", "authentication required"},
     [RC_NAME_INVALID] = {400, "NAME_INVALID", "invalid repository name"},
-    [RC_NAME_UNKNOWN] = {404, "NAME_UNKNOWN", "repository name not known to registry"},
+    [RC_NAME_UNKNOWN] = {404, "NAME_UNKNOWN", "repository name not known to registry", "name"},
     [RC_TAG_INVALID] = {400, "TAG_INVALID", "manifest tag did not match URI"},
     [RC_DIGEST_INVALID] = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"},
     [RC_SIZE_INVALID] = {400, "SIZE_INVALID", "provided length did not match content length"},
@@ -61,6 +63,7 @@ static const struct status_line error_lines[] = {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {409, "Conflict"},
+    {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
@@ -93,16 +96,23 @@ bool error_is_ours(enum rc rc)
     return rows[rc].status >= 500;
 }
 
+static void add_detail(struct buf *b, const char *name, struct span detail)
+{
+    buf_add_str(b, ",\"detail\":");
+    if (name)
+        buf_printf(b, "{\"%s\":", name);
+    buf_add_char(b, '"');
+    buf_add_json(b, detail);
+    buf_add_str(b, name ? "\"}" : "\"");
+}
+
 /* One element of "errors". What went wrong inside the server is for its log, not for
  * the client: paths and system errors stay here. */
 static void add_item(struct buf *b, enum rc rc, const char *detail)
 {
     buf_printf(b, "{\"code\":\"%s\",\"message\":\"%s\"", rows[rc].code, rows[rc].message);
-    if (detail && !error_is_ours(rc)) {
-        buf_add_str(b, ",\"detail\":\"");
-        buf_add_json(b, span_of(detail));
-        buf_add_char(b, '"');
-    }
+    if (detail && !error_is_ours(rc))
+        add_detail(b, rows[rc].detail_name, span_of(detail));
     buf_add_char(b, '}');
 }
 

@@ -91,27 +91,36 @@ static const char *print_methods(struct arena *a, unsigned found)
     return list;
 }
 
-enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **row,
-                   const char **allow, struct fault *f)
+/* The bare root stays where it is: it is for load balancers. */
+static struct span without_prefix(struct span path, struct span prefix)
+{
+    struct span rest = span_skip(path, prefix.n);
+    if (span_starts(path, prefix) && span_starts(rest, SPAN("/v2")))
+        return rest;
+    return prefix.n == 0 || span_eq(path, SPAN("/")) ? path : SPAN("");
+}
+
+enum rc route_find(struct request *rq, struct span prefix, struct arena *a, struct route *out,
+                   struct fault *f)
 {
     struct span decoded;
     unsigned found = 0;
     if (!http_decode(rq->head->path, a, &decoded))
         return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
-    struct span path = normalize(decoded, a);
+    struct span path = normalize(without_prefix(decoded, prefix), a);
     for (size_t i = 0; i < endpoint_count; i++) {
         struct span vars[VAR_COUNT] = {{0}};
         if (!match(endpoints[i].path, path, vars))
             continue;
         if (endpoints[i].method == rq->head->method) {
             memcpy(rq->vars, vars, sizeof(vars));
-            *row = &endpoints[i];
+            *out = (struct route){.row = &endpoints[i]};
             return RC_OK;
         }
         found |= 1u << endpoints[i].method;
     }
     if (!found)
-        return fault(f, RC_NO_ENDPOINT, "%.*s", SPAN_ARG(path));
-    *allow = print_methods(a, found);
+        return fault(f, RC_NO_ENDPOINT, "%.*s", SPAN_ARG(decoded));
+    *out = (struct route){.allow = print_methods(a, found)};
     return fault(f, RC_BAD_METHOD, "%.*s", SPAN_ARG(rq->head->method_text));
 }

@@ -7,13 +7,17 @@
 
 #include "server/endpoint.h"
 
-/* Finds the row for rq->head, and fills rq->vars.
- * RC_NO_ENDPOINT; RC_BAD_METHOD, and then *allow is the list of methods for an Allow
+/* Finds the row for rq->head, and fills rq->vars. prefix: what stands before "/v2/".
+ * RC_NO_ENDPOINT; RC_BAD_METHOD, and then out->allow is the list of methods for an Allow
  * header ("GET, HEAD"); RC_BAD_REQUEST for a path that cannot be decoded.
  *
  * Paths are compared decoded. A name takes all segments that the rest of a row's path
  * leaves, so that "a/blobs/tags/list" is the list of "a/blobs". */
-enum rc route_find(struct request *rq, struct arena *a, const struct endpoint **row,
-                   const char **allow, struct fault *f) MUST_CHECK;
+struct route {
+    const struct endpoint *row;
+    const char *allow;
+};
+enum rc route_find(struct request *rq, struct span prefix, struct arena *a, struct route *out,
+                   struct fault *f) MUST_CHECK;
 
 #endif

@@ -23,12 +23,13 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
 enum rc run_begin(struct run *r, const struct http_head *head, const struct run_env *env)
 {
     struct request rq = {.head = head};
-    const char *allow = NULL;
+    struct route route = {0};
     *r = (struct run){.state = RUN_NEW};
     fault_init(&r->fault, env->arena);
-    r->rc = route_find(&rq, env->arena, &r->row, &allow, &r->fault);
-    if (allow)
-        r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", allow);
+    r->rc = route_find(&rq, url_prefix(env->config), env->arena, &route, &r->fault);
+    r->row = route.row;
+    if (route.allow)
+        r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", route.allow);
     if (r->rc == RC_OK)
         r->rc = gate_check(r->row, env->config, &r->fault);
     if (r->rc != RC_OK)

@@ -60,11 +60,23 @@ static bool is_host(struct span s)
     return s.n > 0;
 }
 
-struct span url_base(const struct http_head *head, const struct config *config, struct arena *a)
+static struct span without_slash(struct span s)
 {
-    struct span fixed = span_of(config->http_host);
-    while (span_ends(fixed, SPAN("/")))
-        fixed.n--;
+    while (span_ends(s, SPAN("/")))
+        s.n--;
+    return s;
+}
+
+struct span url_prefix(const struct config *config)
+{
+    return without_slash(span_of(config->http_prefix));
+}
+
+/* "scheme://host", or empty. */
+static struct span find_origin(const struct http_head *head, const struct config *config,
+                               struct arena *a)
+{
+    struct span fixed = without_slash(span_of(config->http_host));
     if (fixed.n > 0 || config->relative_urls)
         return fixed;
     struct origin o = {SPAN("http"), http_header_find(head, SPAN("Host"))};
@@ -77,4 +89,12 @@ struct span url_base(const struct http_head *head, const struct config *config, 
     if (!is_host(o.host) || (!https && !span_eq_nocase(o.scheme, SPAN("http"))))
         return SPAN("");
     return span_of(arena_printf(a, "%s://%.*s", https ? "https" : "http", SPAN_ARG(o.host)));
+}
+
+struct span url_base(const struct http_head *head, const struct config *config, struct arena *a)
+{
+    struct span origin = find_origin(head, config, a), prefix = url_prefix(config);
+    if (prefix.n == 0)
+        return origin;
+    return span_of(arena_printf(a, "%.*s%.*s", SPAN_ARG(origin), SPAN_ARG(prefix)));
 }

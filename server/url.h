@@ -8,8 +8,11 @@
 #include "lib/http.h"
 #include "server/config.h"
 
-/* "scheme://host", or empty for a relative Location. In this order: http.host as it is
- * configured; empty if http.relativeurls; what a proxy says in Forwarded (RFC 7239), or
+/* http.prefix without its last slash: what stands before "/v2/" in every path. */
+struct span url_prefix(const struct config *config);
+
+/* What stands before "/v2/" in a Location: "scheme://host" and the prefix, or the prefix alone for
+ * a relative one. In this order: http.host as it is configured; relative if http.relativeurls; what a proxy says in Forwarded (RFC 7239), or
  * else in X-Forwarded-Proto and X-Forwarded-Host; the Host header. What is not a host
  * and port gives a relative Location. */
 struct span url_base(const struct http_head *head, const struct config *config, struct arena *a);

@@ -63,11 +63,21 @@ enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d, s
     return unknown(d, file_remove(&s->tree, layout_layer_link(repo, d).s, f), f);
 }
 
-enum rc blob_mount(struct store *s, struct name from, struct name to, const struct digest *d,
+static enum rc stat_any(struct store *s, const struct digest *d, struct blob *out, struct fault *f)
+{
+    struct file_info info;
+    enum rc rc = file_stat(&s->tree, layout_blob(d).s, &info, f);
+    if (rc != RC_OK)
+        return unknown(d, rc, f);
+    *out = (struct blob){.fd = -1, .size = info.size, .digest = *d};
+    return RC_OK;
+}
+
+enum rc blob_mount(struct store *s, const struct name *from, struct name to, const struct digest *d,
                    struct fault *f)
 {
     struct blob b;
-    enum rc rc = blob_stat(s, from, d, &b, f);
+    enum rc rc = from ? blob_stat(s, *from, d, &b, f) : stat_any(s, d, &b, f);
     if (rc == RC_OK)
         rc = repo_prepare(s, to, f);
     if (rc == RC_OK)

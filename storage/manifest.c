@@ -28,8 +28,8 @@ static enum rc reference_resolve(struct store *s, struct name repo, const struct
 
 /* A crash of the registry image can leave an empty or torn file under a digest: it is as
  * good as none. */
-enum rc document_get(struct store *s, const struct digest *d, struct arena *a,
-                            struct span *out, struct fault *f)
+enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
+                     struct fault *f)
 {
     struct span bytes;
     enum rc rc = file_get(&s->tree, layout_blob(d).s, OCI_MANIFEST_MAX, a, &bytes, f);

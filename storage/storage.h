@@ -51,9 +51,10 @@ void blob_close(struct blob *b);
 /* Takes away the repository's link; the data stays for the collection. RC_BLOB_UNKNOWN. */
 enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d,
                     struct fault *f) MUST_CHECK;
-/* Links a blob of one repository in another. RC_BLOB_UNKNOWN if `from` does not have it. */
-enum rc blob_mount(struct store *s, struct name from, struct name to, const struct digest *d,
-                   struct fault *f) MUST_CHECK;
+/* Links a blob of one repository in another. RC_BLOB_UNKNOWN if `from` does not have it. from
+ * NULL: any repository's (distribution-spec, "Mounting a blob from another repository"). */
+enum rc blob_mount(struct store *s, const struct name *from, struct name to,
+                   const struct digest *d, struct fault *f) MUST_CHECK;
 
 /* ---- Uploads. An upload outlives the connection and the process. ------------------------ */
 
@@ -63,9 +64,10 @@ struct upload_id {
     char s[UPLOAD_ID_LEN + 1];
 };
 
-/* Begins an empty upload and hands out its id. */
-enum rc upload_begin(struct store *s, struct name repo, struct upload_id *out,
-                     struct fault *f) MUST_CHECK;
+/* Begins an empty upload and hands out its id. alg is what it will be hashed with as it
+ * arrives; committing it under another one reads it once more. */
+enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg,
+                     struct upload_id *out, struct fault *f) MUST_CHECK;
 /* Takes hold of it for writing. RC_UPLOAD_UNKNOWN; RC_UPLOAD_BUSY if someone else has it. */
 enum rc upload_open(struct store *s, struct name repo, struct span id, struct upload **out,
                     struct fault *f) MUST_CHECK;

@@ -71,7 +71,22 @@ static enum rc put_started(struct store *s, struct name repo, struct span id, st
     return file_put_unsynced(&s->tree, layout_upload_started(repo, id).s, span_from(text, n), f);
 }
 
-enum rc upload_begin(struct store *s, struct name repo, struct upload_id *out, struct fault *f)
+/* A saved state of no bytes says which hash the upload has. Without one it is sha256. */
+static enum rc put_first_state(struct store *s, struct name repo, struct span id,
+                               enum digest_alg alg, struct fault *f)
+{
+    struct hash h;
+    unsigned char state[HASH_STATE_MAX];
+    if (alg == DIGEST_SHA256)
+        return RC_OK;
+    hash_init(&h, alg);
+    size_t n = hash_save(&h, state);
+    struct path path = layout_upload_hash(repo, id, alg, 0);
+    return file_put_unsynced(&s->tree, path.s, span_from(state, n), f);
+}
+
+enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, struct upload_id *out,
+                     struct fault *f)
 {
     struct upload_id id = new_id();
     struct span text = span_of(id.s);
@@ -81,6 +96,8 @@ enum rc upload_begin(struct store *s, struct name repo, struct upload_id *out, s
         rc = file_mkdir(&s->tree, layout_upload(repo, text).s, f);
     if (rc == RC_OK)
         rc = put_started(s, repo, text, f);
+    if (rc == RC_OK)
+        rc = put_first_state(s, repo, text, alg, f);
     if (rc == RC_OK)
         rc = file_open(&s->tree, layout_upload_data(repo, text).s, FILE_CREATE, &fd, f);
     file_close(fd);
@@ -119,25 +136,37 @@ static enum rc consider_state(void *ctx, const char *name, bool is_dir)
     return RC_OK;
 }
 
+/* The newest saved state of one hash; false if there is none. */
+static bool find_state(struct upload *u, enum digest_alg alg, uint64_t *offset)
+{
+    struct best_state best = {.limit = u->offset};
+    struct path dir = layout_upload_hashes(u->repo, u->id, alg);
+    if (file_list(&u->store->tree, dir.s, consider_state, &best, NULL) != RC_OK || !best.found)
+        return false;
+    *offset = best.offset;
+    return true;
+}
+
 /* Takes up the newest saved state. Any doubt: begin again at 0. */
 static void load_hash(struct upload *u)
 {
-    struct store *s = u->store;
-    struct best_state best = {.limit = u->offset};
+    static const enum digest_alg algs[] = {DIGEST_SHA512, DIGEST_SHA384, DIGEST_SHA256};
+    struct hash loaded;
     struct span state;
-    struct path dir = layout_upload_hashes(u->repo, u->id, DIGEST_SHA256);
-    hash_init(&u->hash, DIGEST_SHA256);
+    uint64_t offset = 0;
+    size_t i = 0;
+    while (i < array_len(algs) && !find_state(u, algs[i], &offset))
+        i++;
+    enum digest_alg alg = i < array_len(algs) ? algs[i] : DIGEST_SHA256;
+    hash_init(&u->hash, alg);
     u->hashed = 0;
     u->origin = HASH_COMPUTED;
-    if (file_list(&s->tree, dir.s, consider_state, &best, NULL) != RC_OK || !best.found)
-        return;
-    struct path path = layout_upload_hash(u->repo, u->id, DIGEST_SHA256, best.offset);
-    struct hash loaded;
-    if (file_get(&s->tree, path.s, HASH_STATE_MAX, &u->arena, &state, NULL) != RC_OK ||
-        !hash_load(&loaded, DIGEST_SHA256, state) || hash_count(&loaded) != best.offset)
+    struct path path = layout_upload_hash(u->repo, u->id, alg, offset);
+    if (file_get(&u->store->tree, path.s, HASH_STATE_MAX, &u->arena, &state, NULL) != RC_OK ||
+        !hash_load(&loaded, alg, state) || hash_count(&loaded) != offset)
         return;
     u->hash = loaded;
-    u->hashed = u->saved = best.offset;
+    u->hashed = u->saved = offset;
     u->origin = HASH_LOADED;
 }
 

@@ -32,6 +32,7 @@ void rig_init(struct rig *r)
     assert_int_equal(store_open(r->root, &r->store, NULL), RC_OK);
     r->config = (struct config){.http_addr = "127.0.0.1:0",
                                 .http_host = "",
+                                .http_prefix = "",
                                 .delete_enabled = true,
                                 .accesslog_disabled = true,
                                 .max_threads = 4,

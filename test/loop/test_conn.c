@@ -304,6 +304,28 @@ static void test_expect_continue(void **state)
     rig_until_idle(*state);
 }
 
+/* A client that asks for the 100 and does not wait for it: all in one packet. */
+static void test_expect_continue_and_go_on(void **state)
+{
+    struct client c;
+    char path[512];
+    client_open(&c, *state);
+    for (int i = 0; i < 20; i++) {
+        begin_upload(&c, path);
+        send_text(&c,
+                  "PATCH %s HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                  "Expect: 100-continue\r\n\r\nhello",
+                  path);
+        assert_true(client_until(&c, "HTTP/1.1 100 Continue\r\n\r\n"));
+        assert_true(client_until(&c, "HTTP/1.1 202"));
+        assert_int_equal(client_response(&c, NULL), 100);
+        assert_int_equal(client_response(&c, NULL), 202);
+        finish_upload(&c, path, SPAN("hello"));
+    }
+    client_close(&c);
+    rig_until_idle(*state);
+}
+
 static const char unknown[] = "/v2/app/blobs/uploads/11111111-2222-4333-8444-555555555555";
 
 /* A refusal comes before the body, and instead of the 100. */
@@ -451,6 +473,7 @@ int main(void)
         TEST(test_gone_mid_body),
         TEST(test_closed_by_the_server),
         TEST(test_expect_continue),
+        TEST(test_expect_continue_and_go_on),
         TEST(test_refused_before_the_body),
         TEST(test_refused_while_sending),
         TEST(test_refused_and_kept),

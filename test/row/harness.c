@@ -24,8 +24,11 @@ void bench_init(struct bench *b)
     *b = (struct bench){.root = "/tmp/registry-row-XXXXXX"};
     assert_non_null(mkdtemp(b->root));
     assert_int_equal(store_open(b->root, &b->store, NULL), RC_OK);
-    b->config = (struct config){
-        .delete_enabled = true, .catalog_max = 1000, .tags_max = 1000, .http_host = ""};
+    b->config = (struct config){.delete_enabled = true,
+                                .catalog_max = 1000,
+                                .tags_max = 1000,
+                                .http_host = "",
+                                .http_prefix = ""};
 }
 
 /* ---- Walking the store from outside. ---------------------------------------------------- */

@@ -394,6 +394,34 @@ static void test_ranges(void **state)
     free((char *)body.p);
 }
 
+static void test_conditions(void **state)
+{
+    struct bench *b = *state;
+    struct digest_text d = push_blob(b, "app", SPAN("content"));
+    static const struct {
+        const char *before, *after;
+        int code;
+    } cases[] = {
+        {"If-None-Match: \"", "\"", 304},
+        {"If-None-Match: \"x\", \"", "\"", 304},
+        {"If-None-Match: *;", "", 200},
+        {"If-Match: \"", "\"", 200},
+        {"If-Match: \"x", "\"", 412},
+        {"Range: bytes=1-2\r\nIf-Range: \"", "\"", 206},
+        {"Range: bytes=1-2\r\nIf-Range: \"x", "\"", 200},
+    };
+    for (size_t i = 0; i < array_len(cases); i++) {
+        char target[512], headers[512];
+        (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", d.s);
+        (void)snprintf(headers, sizeof(headers), "%s%s%s\r\n", cases[i].before, d.s,
+                       cases[i].after);
+        struct call c = {METHOD_GET, target, headers, SPAN(""), 0, SIZE_MAX};
+        struct answer a = bench_call(b, &c);
+        assert_int_equal(a.code, cases[i].code);
+        answer_fini(&a);
+    }
+}
+
 static void test_blob_delete(void **state)
 {
     struct bench *b = *state;
@@ -434,6 +462,31 @@ static void test_routes(void **state)
     answer_fini(&a);
 }
 
+/* http.prefix moves everything but the bare root, in paths and in what the answers point to. */
+static void test_prefix(void **state)
+{
+    struct bench *b = *state;
+    b->config.http_prefix = "/reg/istry/";
+    assert_body(b, "/reg/istry/v2/", "{}");
+    assert_int_equal(code(b, METHOD_GET, "/"), 200);
+    assert_int_equal(code(b, METHOD_GET, "/v2/"), 404);
+    assert_int_equal(code(b, METHOD_GET, "/reg/istry/"), 404);
+    struct answer a = put(b, "/reg/istry/v2/app/manifests/v1", OCI_MEDIA_INDEX,
+                          SPAN("{\"schemaVersion\":2,\"manifests\":[]}"));
+    assert_int_equal(a.code, 201);
+    assert_int_equal(
+        strncmp(answer_header(&a, "Location"), "http://reg.test/reg/istry/v2/app/manifests/", 43),
+        0);
+    answer_fini(&a);
+    a = put(b, "/reg/istry/v2/app/manifests/v2", OCI_MEDIA_INDEX,
+            SPAN("{\"schemaVersion\":2,\"manifests\":[]}"));
+    answer_fini(&a);
+    a = ask(b, METHOD_GET, "/reg/istry/v2/app/tags/list?n=1");
+    assert_string_equal(answer_header(&a, "Link"),
+                        "</reg/istry/v2/app/tags/list?last=v1&n=1>; rel=\"next\"");
+    answer_fini(&a);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -453,9 +506,11 @@ int main(void)
         TEST(test_catalog_in_pages),
         TEST(test_repository_ends),
         TEST(test_ranges),
+        TEST(test_conditions),
         TEST(test_blob_delete),
         TEST(test_blob_of_another_repository),
         TEST(test_routes),
+        TEST(test_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

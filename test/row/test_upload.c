@@ -300,6 +300,50 @@ static void test_mount(void **state)
     free((char *)body.p);
 }
 
+/* Without a repository to mount from, any will do. */
+static void test_anonymous_mount(void **state)
+{
+    struct bench *b = *state;
+    char target[512];
+    struct digest_text d = push_blob(b, "source", SPAN("content"));
+    (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s", d.s);
+    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 201);
+    assert_blob(b, d.s, SPAN("content"));
+    d = digest_text_of(SPAN("nowhere"));
+    (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s", d.s);
+    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
+}
+
+/* Announced or not, cut or not: what is finished as sha512 is stored and named so. */
+static void test_sha512(void **state)
+{
+    struct bench *b = *state;
+    static const char *const starts[] = {"", "?digest-algorithm=sha512",
+                                         "?digest-algorithm=sha384"};
+    struct span body = pattern_bytes(1000, 8);
+    struct digest d = digest_of(DIGEST_SHA512, body);
+    struct digest_text text = digest_print(&d);
+    for (size_t i = 0; i < array_len(starts); i++) {
+        char target[256], url[1024];
+        (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/%s", starts[i]);
+        struct answer a = ask(b, METHOD_POST, target, SPAN(""));
+        assert_int_equal(a.code, 202);
+        (void)snprintf(target, sizeof(target), "%s",
+                       answer_header(&a, "Location") + strlen("http://reg.test"));
+        answer_fini(&a);
+        assert_int_equal(code(b, METHOD_PATCH, target, span_head(body, 700)), 202);
+        finish_url(target, text.s, url);
+        a = ask(b, METHOD_PUT, url, span_skip(body, 700));
+        assert_int_equal(a.code, 201);
+        assert_string_equal(answer_header(&a, "Docker-Content-Digest"), text.s);
+        answer_fini(&a);
+        assert_blob(b, text.s, body);
+    }
+    assert_int_equal(code(b, METHOD_POST, "/v2/app/blobs/uploads/?digest-algorithm=md5", SPAN("")),
+                     400);
+    free((char *)body.p);
+}
+
 static void test_read_only(void **state)
 {
     struct bench *b = *state;
@@ -344,6 +388,8 @@ int main(void)
         TEST(test_unknown_upload),
         TEST(test_other_repository),
         TEST(test_mount),
+        TEST(test_anonymous_mount),
+        TEST(test_sha512),
         TEST(test_read_only),
         TEST(test_bad_names),
     };

@@ -27,6 +27,7 @@ static void test_defaults(void **state)
     assert_string_equal(c->http_addr, ":5000");
     assert_int_equal(c->http_net, 0);
     assert_string_equal(c->http_host, "");
+    assert_string_equal(c->http_prefix, "");
     assert_false(c->relative_urls);
     assert_int_equal(c->drain_timeout, 8000);
     assert_string_equal(c->http_secret, "");

@@ -108,7 +108,6 @@ static void test_sections_that_are_ignored(void **state)
     static const char *const rows[][2] = {
         {"http:\n  http2: {disabled: true}\n", ":3: http.http2"},
         {"http:\n  h2c: {enabled: true}\n", ":3: http.h2c"},
-        {"http:\n  prefix: /x/\n", ":3: http.prefix"},
         {"storage:\n  redirect: {disable: true}\n", ":3: storage.redirect"},
         {"storage:\n  maintenance:\n    uploadpurging: {enabled: true, age: 168h}\n",
          ":4: storage.maintenance.uploadpurging"},

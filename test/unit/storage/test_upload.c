@@ -29,7 +29,7 @@ static int setup(void **state)
     assert_non_null(mkdtemp(p->root));
     assert_int_equal(store_open(p->root, &p->store, NULL), RC_OK);
     assert_int_equal(name_parse(SPAN("a/b"), &p->repo, NULL), RC_OK);
-    assert_int_equal(upload_begin(p->store, p->repo, &p->id, NULL), RC_OK);
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &p->id, NULL), RC_OK);
     *state = p;
     return 0;
 }
@@ -197,7 +197,7 @@ static void test_heals(void **state)
     struct digest_text hex = digest_hex(&d);
     (void)snprintf(below, sizeof(below), "blobs/sha256/%.2s/%s/data", hex.s, hex.s);
     assert_int_equal(truncate(path_of(p, below), 3), 0);
-    assert_int_equal(upload_begin(p->store, p->repo, &p->id, NULL), RC_OK);
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &p->id, NULL), RC_OK);
     u = take(p);
     append(u, "content");
     upload_close(u);
