@@ -15,6 +15,7 @@
 
 #include "lib/digest.h"
 #include "test/loop/client.h"
+#include "test/pattern.h"
 
 static int setup(void **state)
 {
@@ -29,19 +30,6 @@ static int teardown(void **state)
     rig_fini(*state);
     free(*state);
     return 0;
-}
-
-static struct span pattern(size_t n, unsigned seed)
-{
-    unsigned char *p = malloc(n + 1);
-    uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
-    for (size_t i = 0; i < n; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        p[i] = (unsigned char)(x + i);
-    }
-    return span_from(p, n);
 }
 
 static struct digest_text text_of(struct span bytes)
@@ -171,7 +159,7 @@ static void test_chunked_upload_and_slow_reader(void **state)
 {
     struct client c;
     char path[512];
-    struct span content = pattern(3000000, 11);
+    struct span content = pattern_bytes(3000000, 11);
     struct digest_text d = text_of(content);
     client_open(&c, *state);
     begin_upload(&c, path);
@@ -203,7 +191,7 @@ static void test_many_chunk_sizes(void **state)
     client_open(&c, *state);
     for (size_t size = 1; size < 40; size += 3) {
         for (size_t piece = 1; piece <= size; piece += 2) {
-            struct span content = pattern(size, (unsigned)(100 * size + piece));
+            struct span content = pattern_bytes(size, (unsigned)(100 * size + piece));
             begin_upload(&c, path);
             send_head(&c, path, "Transfer-Encoding: chunked\r\n");
             send_chunked(&c, content, piece);
@@ -223,7 +211,7 @@ static void test_trailers(void **state)
     char path[512];
     client_open(&c, *state);
     for (int i = 0; i < 50; i++) {
-        struct span content = pattern(20000, (unsigned)i);
+        struct span content = pattern_bytes(20000, (unsigned)i);
         begin_upload(&c, path);
         send_head(&c, path, "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n");
         send_text(&c, "%zx\r\n", content.n);
@@ -252,7 +240,7 @@ static uint64_t upload_bytes(struct rig *r, const char *path)
 static void test_gone_mid_body(void **state)
 {
     struct rig *r = *state;
-    struct span content = pattern(400000, 12);
+    struct span content = pattern_bytes(400000, 12);
     for (size_t cut = 0; cut <= content.n; cut += 50000) {
         struct client c;
         char path[512];
@@ -271,7 +259,7 @@ static void test_gone_mid_body(void **state)
 static void test_closed_by_the_server(void **state)
 {
     struct rig *r = *state;
-    struct span content = pattern(200000, 13);
+    struct span content = pattern_bytes(200000, 13);
     for (int turns = 0; turns < 60; turns++) {
         struct client c;
         char path[512];
@@ -345,7 +333,7 @@ static void test_refused_before_the_body(void **state)
 static void test_refused_while_sending(void **state)
 {
     struct client c;
-    struct span content = pattern(2000000, 14);
+    struct span content = pattern_bytes(2000000, 14);
     client_open(&c, *state);
     send_head(&c, unknown, "Content-Length: 2000000\r\n");
     assert_true(client_send(&c, content));
@@ -442,7 +430,7 @@ static void test_side_by_side(void **state)
     char path[CLIENTS][512];
     struct span content[CLIENTS];
     for (int i = 0; i < CLIENTS; i++) {
-        content[i] = pattern(150000, (unsigned)(200 + i));
+        content[i] = pattern_bytes(150000, (unsigned)(200 + i));
         client_open(&c[i], r);
         begin_upload(&c[i], path[i]);
         send_head(&c[i], path[i], "Content-Length: 150000\r\n");

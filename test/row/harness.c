@@ -194,18 +194,33 @@ const char *answer_header(struct answer *a, const char *name)
     return NULL;
 }
 
-struct span pattern_bytes(size_t n, unsigned seed)
+int bench_setup(void **state)
 {
-    unsigned char *p = malloc(n + 1);
-    assert_non_null(p);
-    uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
-    for (size_t i = 0; i < n; i++) {
-        x ^= x << 13;
-        x ^= x >> 7;
-        x ^= x << 17;
-        p[i] = (unsigned char)(x + i);
-    }
-    return span_from(p, n);
+    struct bench *b = calloc(1, sizeof(*b));
+    assert_non_null(b);
+    bench_init(b);
+    *state = b;
+    return 0;
+}
+
+int bench_teardown(void **state)
+{
+    bench_fini(*state);
+    free(*state);
+    return 0;
+}
+
+struct answer bench_ask(struct bench *b, enum http_method m, const char *target, struct span body)
+{
+    struct call c = {.method = m, .target = target, .body = body, .gone = SIZE_MAX};
+    return bench_call(b, &c);
+}
+
+int bench_code(struct bench *b, enum http_method m, const char *target, struct span body)
+{
+    struct answer a = bench_ask(b, m, target, body);
+    answer_fini(&a);
+    return a.code;
 }
 
 struct digest_text push_blob(struct bench *b, const char *repo, struct span bytes)

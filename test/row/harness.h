@@ -8,6 +8,7 @@
 
 #include "server/endpoint.h"
 #include "storage/storage.h"
+#include "test/pattern.h"
 
 struct bench {
     char root[64]; /* the store's directory */
@@ -42,11 +43,18 @@ struct call {
  * goes away gets no answer: code 0. */
 struct answer bench_call(struct bench *b, const struct call *c);
 
-/* Position-dependent bytes, from a seed; the caller frees them. */
-struct span pattern_bytes(size_t n, unsigned seed);
 /* Counts files whose name has this ending, anywhere below the store. */
 unsigned count_files(const struct bench *b, const char *ending);
 unsigned count_descriptors(void);
+
+/* For cmocka: a bench of its own for each test. */
+int bench_setup(void **state);
+int bench_teardown(void **state);
+#define ROW_TEST(f) cmocka_unit_test_setup_teardown(f, bench_setup, bench_teardown)
+
+/* A plain request, and its code alone. */
+struct answer bench_ask(struct bench *b, enum http_method m, const char *target, struct span body);
+int bench_code(struct bench *b, enum http_method m, const char *target, struct span body);
 
 /* One blob through POST and PUT; its digest. */
 struct digest_text push_blob(struct bench *b, const char *repo, struct span bytes);

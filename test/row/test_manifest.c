@@ -12,37 +12,9 @@
 
 #include "test/row/harness.h"
 
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof(*b));
-    bench_init(b);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bench_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static struct answer ask(struct bench *b, enum http_method m, const char *target)
-{
-    struct call c = {.method = m, .target = target, .gone = SIZE_MAX};
-    return bench_call(b, &c);
-}
-
-static int code(struct bench *b, enum http_method m, const char *target)
-{
-    struct answer a = ask(b, m, target);
-    answer_fini(&a);
-    return a.code;
-}
-
 static void assert_body(struct bench *b, const char *target, const char *want)
 {
-    struct answer a = ask(b, METHOD_GET, target);
+    struct answer a = bench_ask(b, METHOD_GET, target, SPAN(""));
     assert_int_equal(a.code, 200);
     assert_string_equal(a.body.p, want);
     answer_fini(&a);
@@ -106,14 +78,14 @@ static void test_put_and_get(void **state)
     (void)snprintf(etag, sizeof(etag), "\"%s\"", d.s);
     const char *targets[] = {"/v2/app/manifests/v1", target};
     for (size_t i = 0; i < 2; i++) {
-        struct answer a = ask(b, METHOD_GET, targets[i]);
+        struct answer a = bench_ask(b, METHOD_GET, targets[i], SPAN(""));
         assert_int_equal(a.code, 200);
         assert_string_equal(a.body.p, text);
         assert_string_equal(answer_header(&a, "Content-Type"), OCI_MEDIA_MANIFEST);
         assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
         assert_string_equal(answer_header(&a, "Etag"), etag);
         answer_fini(&a);
-        a = ask(b, METHOD_HEAD, targets[i]);
+        a = bench_ask(b, METHOD_HEAD, targets[i], SPAN(""));
         assert_int_equal(a.code, 200);
         assert_int_equal(a.body.n, 0);
         answer_fini(&a);
@@ -148,7 +120,7 @@ static void test_missing_blobs_are_all_named(void **state)
     assert_non_null(first);
     assert_non_null(strstr(first + 1, "MANIFEST_BLOB_UNKNOWN"));
     answer_fini(&a);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/v1", SPAN("")), 404);
     /* In another repository they do not count either. */
     free(image(b, "other", 3));
     a = put(b, "/v2/app/manifests/v1", OCI_MEDIA_MANIFEST, span_of(text));
@@ -245,13 +217,13 @@ static void test_delete_a_tag(void **state)
     struct bench *b = *state;
     struct digest_text d = push_image(b, "app", "v1", 4);
     (void)push_image(b, "app", "v2", 4);
-    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 202);
-    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v2"), 200);
+    assert_int_equal(bench_code(b, METHOD_DELETE, "/v2/app/manifests/v1", SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_DELETE, "/v2/app/manifests/v1", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/v1", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/v2", SPAN("")), 200);
     char target[512];
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
-    assert_int_equal(code(b, METHOD_GET, target), 200);
+    assert_int_equal(bench_code(b, METHOD_GET, target, SPAN("")), 200);
 }
 
 static void test_delete_a_manifest(void **state)
@@ -262,11 +234,11 @@ static void test_delete_a_manifest(void **state)
     (void)push_image(b, "app", "v2", 5);
     (void)push_image(b, "app", "other", 6);
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
-    assert_int_equal(code(b, METHOD_DELETE, target), 202);
-    assert_int_equal(code(b, METHOD_DELETE, target), 404);
-    assert_int_equal(code(b, METHOD_GET, target), 404);
+    assert_int_equal(bench_code(b, METHOD_DELETE, target, SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_DELETE, target, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, target, SPAN("")), 404);
     assert_body(b, "/v2/app/tags/list", "{\"name\":\"app\",\"tags\":[\"other\"]}\n");
-    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/other"), 202);
+    assert_int_equal(bench_code(b, METHOD_DELETE, "/v2/app/manifests/other", SPAN("")), 202);
 }
 
 static void test_delete_switched_off(void **state)
@@ -274,9 +246,9 @@ static void test_delete_switched_off(void **state)
     struct bench *b = *state;
     (void)push_image(b, "app", "v1", 7);
     b->config.delete_enabled = false;
-    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/v1"), 405);
-    assert_int_equal(code(b, METHOD_DELETE, "/v2/app/manifests/none"), 405);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/v1"), 200);
+    assert_int_equal(bench_code(b, METHOD_DELETE, "/v2/app/manifests/v1", SPAN("")), 405);
+    assert_int_equal(bench_code(b, METHOD_DELETE, "/v2/app/manifests/none", SPAN("")), 405);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/v1", SPAN("")), 200);
 }
 
 static void test_unknown(void **state)
@@ -288,13 +260,13 @@ static void test_unknown(void **state)
         "/v2/app/manifests/sha256:"
         "0000000000000000000000000000000000000000000000000000000000000000"};
     for (size_t i = 0; i < array_len(gone); i++) {
-        struct answer a = ask(b, METHOD_GET, gone[i]);
+        struct answer a = bench_ask(b, METHOD_GET, gone[i], SPAN(""));
         assert_int_equal(a.code, 404);
         assert_non_null(strstr(a.body.p, "\"MANIFEST_UNKNOWN\""));
         answer_fini(&a);
     }
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/manifests/sha256:abc"), 400);
-    assert_int_equal(code(b, METHOD_GET, "/v2/none/tags/list"), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/sha256:abc", SPAN("")), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/none/tags/list", SPAN("")), 404);
 }
 
 /* ---- Lists. ----------------------------------------------------------------------------- */
@@ -307,19 +279,19 @@ static void test_tags_in_pages(void **state)
         (void)push_image(b, "app", tags[i], 9);
     assert_body(b, "/v2/app/tags/list",
                 "{\"name\":\"app\",\"tags\":[\"0\",\"B\",\"_x\",\"a\",\"a-b\",\"a.b\",\"b\"]}\n");
-    struct answer a = ask(b, METHOD_GET, "/v2/app/tags/list?n=3");
+    struct answer a = bench_ask(b, METHOD_GET, "/v2/app/tags/list?n=3", SPAN(""));
     assert_string_equal(a.body.p, "{\"name\":\"app\",\"tags\":[\"0\",\"B\",\"_x\"]}\n");
     assert_string_equal(answer_header(&a, "Link"), "</v2/app/tags/list?last=_x&n=3>; rel=\"next\"");
     answer_fini(&a);
-    a = ask(b, METHOD_GET, "/v2/app/tags/list?last=_x&n=4");
+    a = bench_ask(b, METHOD_GET, "/v2/app/tags/list?last=_x&n=4", SPAN(""));
     assert_string_equal(a.body.p, "{\"name\":\"app\",\"tags\":[\"a\",\"a-b\",\"a.b\",\"b\"]}\n");
     assert_null(answer_header(&a, "Link"));
     answer_fini(&a);
     assert_body(b, "/v2/app/tags/list?n=0", "{\"name\":\"app\",\"tags\":[]}\n");
     assert_body(b, "/v2/app/tags/list?last=a-a&n=1", "{\"name\":\"app\",\"tags\":[\"a-b\"]}\n");
     assert_body(b, "/v2/app/tags/list?last=zzz", "{\"name\":\"app\",\"tags\":[]}\n");
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list?n=-1"), 400);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list?n=x"), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/tags/list?n=-1", SPAN("")), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/tags/list?n=x", SPAN("")), 400);
 }
 
 static void test_catalog_in_pages(void **state)
@@ -331,12 +303,12 @@ static void test_catalog_in_pages(void **state)
         (void)push_image(b, repos[i], "v1", 10);
     assert_body(b, "/v2/_catalog",
                 "{\"repositories\":[\"a\",\"a-b\",\"a/0x\",\"a/x\",\"blobs/tags\",\"z/y/x\"]}\n");
-    struct answer a = ask(b, METHOD_GET, "/v2/_catalog?n=3");
+    struct answer a = bench_ask(b, METHOD_GET, "/v2/_catalog?n=3", SPAN(""));
     assert_string_equal(answer_header(&a, "Link"), "</v2/_catalog?last=a%2F0x&n=3>; rel=\"next\"");
     answer_fini(&a);
     assert_body(b, "/v2/_catalog?last=a%2F0x&n=3",
                 "{\"repositories\":[\"a/x\",\"blobs/tags\",\"z/y/x\"]}\n");
-    assert_int_equal(code(b, METHOD_GET, "/v2/_catalog?n=1001"), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/_catalog?n=1001", SPAN("")), 400);
     assert_body(b, "/v2/blobs/tags/tags/list", "{\"name\":\"blobs/tags\",\"tags\":[\"v1\"]}\n");
 }
 
@@ -348,9 +320,9 @@ static void test_repository_ends(void **state)
     struct digest_text d = push_image(b, "app", "v1", 11);
     (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", d.s);
     assert_body(b, "/v2/_catalog", "{\"repositories\":[\"app\"]}\n");
-    assert_int_equal(code(b, METHOD_DELETE, target), 202);
+    assert_int_equal(bench_code(b, METHOD_DELETE, target, SPAN("")), 202);
     assert_body(b, "/v2/_catalog", "{\"repositories\":[]}\n");
-    assert_int_equal(code(b, METHOD_GET, "/v2/app/tags/list"), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/tags/list", SPAN("")), 404);
 }
 
 /* ---- Blobs, base and routing. ----------------------------------------------------------- */
@@ -428,10 +400,10 @@ static void test_blob_delete(void **state)
     char target[512];
     struct digest_text d = push_blob(b, "app", SPAN("content"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", d.s);
-    assert_int_equal(code(b, METHOD_HEAD, target), 200);
-    assert_int_equal(code(b, METHOD_DELETE, target), 202);
-    assert_int_equal(code(b, METHOD_HEAD, target), 404);
-    assert_int_equal(code(b, METHOD_DELETE, target), 404);
+    assert_int_equal(bench_code(b, METHOD_HEAD, target, SPAN("")), 200);
+    assert_int_equal(bench_code(b, METHOD_DELETE, target, SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_HEAD, target, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_DELETE, target, SPAN("")), 404);
 }
 
 /* A blob is seen through the repositories that link it, and no other. */
@@ -441,7 +413,7 @@ static void test_blob_of_another_repository(void **state)
     char target[512];
     struct digest_text d = push_blob(b, "secret", SPAN("content"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", d.s);
-    assert_int_equal(code(b, METHOD_GET, target), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, target, SPAN("")), 404);
 }
 
 static void test_routes(void **state)
@@ -449,14 +421,14 @@ static void test_routes(void **state)
     struct bench *b = *state;
     assert_body(b, "/v2/", "{}");
     assert_body(b, "/v2", "{}");
-    assert_int_equal(code(b, METHOD_GET, "/"), 200);
-    assert_int_equal(code(b, METHOD_GET, "/v1/_ping"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/v2/app"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/v2//tags/list"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/v2/%zz/tags/list"), 400);
-    assert_int_equal(code(b, METHOD_GET, "/v2/a%00b/tags/list"), 400);
-    assert_int_equal(code(b, METHOD_GET, "/v2/../../etc/tags/list"), 400);
-    struct answer a = ask(b, METHOD_PATCH, "/v2/app/manifests/v1");
+    assert_int_equal(bench_code(b, METHOD_GET, "/", SPAN("")), 200);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v1/_ping", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2//tags/list", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/%zz/tags/list", SPAN("")), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/a%00b/tags/list", SPAN("")), 400);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/../../etc/tags/list", SPAN("")), 400);
+    struct answer a = bench_ask(b, METHOD_PATCH, "/v2/app/manifests/v1", SPAN(""));
     assert_int_equal(a.code, 405);
     assert_string_equal(answer_header(&a, "Allow"), "DELETE, GET, HEAD, PUT");
     answer_fini(&a);
@@ -468,9 +440,9 @@ static void test_prefix(void **state)
     struct bench *b = *state;
     b->config.http_prefix = "/reg/istry/";
     assert_body(b, "/reg/istry/v2/", "{}");
-    assert_int_equal(code(b, METHOD_GET, "/"), 200);
-    assert_int_equal(code(b, METHOD_GET, "/v2/"), 404);
-    assert_int_equal(code(b, METHOD_GET, "/reg/istry/"), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/", SPAN("")), 200);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/", SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, "/reg/istry/", SPAN("")), 404);
     struct answer a = put(b, "/reg/istry/v2/app/manifests/v1", OCI_MEDIA_INDEX,
                           SPAN("{\"schemaVersion\":2,\"manifests\":[]}"));
     assert_int_equal(a.code, 201);
@@ -481,7 +453,7 @@ static void test_prefix(void **state)
     a = put(b, "/reg/istry/v2/app/manifests/v2", OCI_MEDIA_INDEX,
             SPAN("{\"schemaVersion\":2,\"manifests\":[]}"));
     answer_fini(&a);
-    a = ask(b, METHOD_GET, "/reg/istry/v2/app/tags/list?n=1");
+    a = bench_ask(b, METHOD_GET, "/reg/istry/v2/app/tags/list?n=1", SPAN(""));
     assert_string_equal(answer_header(&a, "Link"),
                         "</reg/istry/v2/app/tags/list?last=v1&n=1>; rel=\"next\"");
     answer_fini(&a);
@@ -489,28 +461,27 @@ static void test_prefix(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_put_and_get),
-        TEST(test_not_modified),
-        TEST(test_missing_blobs_are_all_named),
-        TEST(test_refused_bodies),
-        TEST(test_size_limit),
-        TEST(test_put_by_digest),
-        TEST(test_every_cut),
-        TEST(test_delete_a_tag),
-        TEST(test_delete_a_manifest),
-        TEST(test_delete_switched_off),
-        TEST(test_unknown),
-        TEST(test_tags_in_pages),
-        TEST(test_catalog_in_pages),
-        TEST(test_repository_ends),
-        TEST(test_ranges),
-        TEST(test_conditions),
-        TEST(test_blob_delete),
-        TEST(test_blob_of_another_repository),
-        TEST(test_routes),
-        TEST(test_prefix),
+        ROW_TEST(test_put_and_get),
+        ROW_TEST(test_not_modified),
+        ROW_TEST(test_missing_blobs_are_all_named),
+        ROW_TEST(test_refused_bodies),
+        ROW_TEST(test_size_limit),
+        ROW_TEST(test_put_by_digest),
+        ROW_TEST(test_every_cut),
+        ROW_TEST(test_delete_a_tag),
+        ROW_TEST(test_delete_a_manifest),
+        ROW_TEST(test_delete_switched_off),
+        ROW_TEST(test_unknown),
+        ROW_TEST(test_tags_in_pages),
+        ROW_TEST(test_catalog_in_pages),
+        ROW_TEST(test_repository_ends),
+        ROW_TEST(test_ranges),
+        ROW_TEST(test_conditions),
+        ROW_TEST(test_blob_delete),
+        ROW_TEST(test_blob_of_another_repository),
+        ROW_TEST(test_routes),
+        ROW_TEST(test_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

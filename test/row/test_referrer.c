@@ -14,21 +14,6 @@
 
 #define INDEX_HEAD "{\"schemaVersion\":2,\"mediaType\":\"" OCI_MEDIA_INDEX "\",\"manifests\":["
 
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof(*b));
-    bench_init(b);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bench_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static struct digest_text digest_text_of(struct span bytes)
 {
     struct digest d = digest_of(DIGEST_SHA256, bytes);
@@ -161,10 +146,9 @@ static void test_tags_in_the_query(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_none),    TEST(test_bad_digest),        TEST(test_descriptors),
-        TEST(test_deleted), TEST(test_tags_in_the_query),
+        ROW_TEST(test_none),    ROW_TEST(test_bad_digest),        ROW_TEST(test_descriptors),
+        ROW_TEST(test_deleted), ROW_TEST(test_tags_in_the_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

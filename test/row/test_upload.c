@@ -13,38 +13,10 @@
 
 #include "test/row/harness.h"
 
-static int setup(void **state)
-{
-    struct bench *b = calloc(1, sizeof(*b));
-    bench_init(b);
-    *state = b;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    bench_fini(*state);
-    free(*state);
-    return 0;
-}
-
-static struct answer ask(struct bench *b, enum http_method m, const char *target, struct span body)
-{
-    struct call c = {.method = m, .target = target, .body = body, .gone = SIZE_MAX};
-    return bench_call(b, &c);
-}
-
-static int code(struct bench *b, enum http_method m, const char *target, struct span body)
-{
-    struct answer a = ask(b, m, target, body);
-    answer_fini(&a);
-    return a.code;
-}
-
 /* "/v2/app/blobs/uploads/<id>?_state=…", in the caller's memory. */
 static void begin(struct bench *b, char location[512])
 {
-    struct answer a = ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
+    struct answer a = bench_ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Range"), "0-0");
     const char *at = answer_header(&a, "Location");
@@ -70,7 +42,7 @@ static void assert_blob(struct bench *b, const char *digest, struct span want)
 {
     char target[512];
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/%s", digest);
-    struct answer a = ask(b, METHOD_GET, target, SPAN(""));
+    struct answer a = bench_ask(b, METHOD_GET, target, SPAN(""));
     assert_int_equal(a.code, 200);
     assert_int_equal(a.body.n, want.n);
     assert_memory_equal(a.body.p ? a.body.p : "", want.p, want.n);
@@ -84,17 +56,17 @@ static void test_patch_then_put(void **state)
     struct span body = pattern_bytes(100000, 1);
     struct digest_text d = digest_text_of(body);
     begin(b, location);
-    struct answer a = ask(b, METHOD_PATCH, location, body);
+    struct answer a = bench_ask(b, METHOD_PATCH, location, body);
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Range"), "0-99999");
     answer_fini(&a);
     finish_url(location, d.s, url);
-    a = ask(b, METHOD_PUT, url, SPAN(""));
+    a = bench_ask(b, METHOD_PUT, url, SPAN(""));
     assert_int_equal(a.code, 201);
     assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
     answer_fini(&a);
     assert_blob(b, d.s, body);
-    assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, location, SPAN("")), 404);
     free((char *)body.p);
 }
 
@@ -112,7 +84,7 @@ static void test_every_piece_size(void **state)
         assert_int_equal(a.code, 202);
         answer_fini(&a);
         finish_url(location, d.s, url);
-        assert_int_equal(code(b, METHOD_PUT, url, SPAN("")), 201);
+        assert_int_equal(bench_code(b, METHOD_PUT, url, SPAN("")), 201);
         assert_blob(b, d.s, body);
     }
     free((char *)body.p);
@@ -132,13 +104,13 @@ static void test_every_cut(void **state)
         struct answer a = bench_call(b, &gone);
         assert_int_equal(a.code, 0);
         answer_fini(&a);
-        a = ask(b, METHOD_GET, location, SPAN(""));
+        a = bench_ask(b, METHOD_GET, location, SPAN(""));
         assert_int_equal(a.code, 204);
         (void)snprintf(range, sizeof(range), "0-%zu", cut > 0 ? cut - 1 : 0);
         assert_string_equal(answer_header(&a, "Range"), range);
         answer_fini(&a);
         finish_url(location, d.s, url);
-        assert_int_equal(code(b, METHOD_PUT, url, span_skip(body, cut)), 201);
+        assert_int_equal(bench_code(b, METHOD_PUT, url, span_skip(body, cut)), 201);
         assert_blob(b, d.s, body);
     }
     assert_int_equal(count_descriptors(), descriptors);
@@ -153,7 +125,7 @@ static void test_put_with_the_whole_body(void **state)
     struct digest_text d = digest_text_of(body);
     begin(b, location);
     finish_url(location, d.s, url);
-    assert_int_equal(code(b, METHOD_PUT, url, body), 201);
+    assert_int_equal(bench_code(b, METHOD_PUT, url, body), 201);
     assert_blob(b, d.s, body);
     free((char *)body.p);
 }
@@ -176,8 +148,8 @@ static void test_post_with_digest_and_no_body(void **state)
     char target[512];
     struct digest_text d = digest_text_of(SPAN("not sent yet"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?digest=%s", d.s);
-    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
-    assert_int_equal(code(b, METHOD_POST, target, SPAN("something else")), 400);
+    assert_int_equal(bench_code(b, METHOD_POST, target, SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_POST, target, SPAN("something else")), 400);
 }
 
 static void test_wrong_digest_leaves_nothing(void **state)
@@ -187,11 +159,11 @@ static void test_wrong_digest_leaves_nothing(void **state)
     struct digest_text d = digest_text_of(SPAN("one thing"));
     begin(b, location);
     finish_url(location, d.s, url);
-    struct answer a = ask(b, METHOD_PUT, url, SPAN("another"));
+    struct answer a = bench_ask(b, METHOD_PUT, url, SPAN("another"));
     assert_int_equal(a.code, 400);
     assert_non_null(strstr(a.body.p, "\"DIGEST_INVALID\""));
     answer_fini(&a);
-    assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, location, SPAN("")), 404);
     assert_int_equal(count_files(b, "data"), 0);
 }
 
@@ -204,11 +176,11 @@ static void test_bad_digests(void **state)
         char location[512], url[1024];
         begin(b, location);
         (void)snprintf(url, sizeof(url), "%s%s", location, bad[i]);
-        struct answer a = ask(b, METHOD_PUT, url, SPAN("x"));
+        struct answer a = bench_ask(b, METHOD_PUT, url, SPAN("x"));
         assert_int_equal(a.code, 400);
         assert_non_null(strstr(a.body.p, "\"DIGEST_INVALID\""));
         answer_fini(&a);
-        assert_int_equal(code(b, METHOD_GET, location, SPAN("")), 204);
+        assert_int_equal(bench_code(b, METHOD_GET, location, SPAN("")), 204);
     }
 }
 
@@ -249,10 +221,10 @@ static void test_cancel(void **state)
     struct bench *b = *state;
     char location[512];
     begin(b, location);
-    assert_int_equal(code(b, METHOD_PATCH, location, SPAN("some bytes")), 202);
-    assert_int_equal(code(b, METHOD_DELETE, location, SPAN("")), 204);
-    assert_int_equal(code(b, METHOD_DELETE, location, SPAN("")), 404);
-    assert_int_equal(code(b, METHOD_PATCH, location, SPAN("x")), 404);
+    assert_int_equal(bench_code(b, METHOD_PATCH, location, SPAN("some bytes")), 202);
+    assert_int_equal(bench_code(b, METHOD_DELETE, location, SPAN("")), 204);
+    assert_int_equal(bench_code(b, METHOD_DELETE, location, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_PATCH, location, SPAN("x")), 404);
     assert_int_equal(count_files(b, ""), 0);
 }
 
@@ -264,7 +236,7 @@ static void test_unknown_upload(void **state)
     for (size_t i = 0; i < array_len(ids); i++) {
         char target[256];
         (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/%s", ids[i]);
-        int got = code(b, METHOD_PATCH, target, SPAN("x"));
+        int got = bench_code(b, METHOD_PATCH, target, SPAN("x"));
         assert_true(got == 404 || got == 405);
     }
 }
@@ -276,8 +248,8 @@ static void test_other_repository(void **state)
     char location[512], other[600];
     begin(b, location);
     (void)snprintf(other, sizeof(other), "/v2/other%s", location + strlen("/v2/app"));
-    assert_int_equal(code(b, METHOD_PATCH, other, SPAN("x")), 404);
-    assert_int_equal(code(b, METHOD_GET, other, SPAN("")), 404);
+    assert_int_equal(bench_code(b, METHOD_PATCH, other, SPAN("x")), 404);
+    assert_int_equal(bench_code(b, METHOD_GET, other, SPAN("")), 404);
 }
 
 static void test_mount(void **state)
@@ -288,15 +260,16 @@ static void test_mount(void **state)
     struct digest_text d = push_blob(b, "source/one", body);
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s&from=source%%2Fone",
                    d.s);
-    struct answer a = ask(b, METHOD_POST, target, SPAN(""));
+    struct answer a = bench_ask(b, METHOD_POST, target, SPAN(""));
     assert_int_equal(a.code, 201);
     assert_string_equal(answer_header(&a, "Docker-Content-Digest"), d.s);
     answer_fini(&a);
     assert_blob(b, d.s, body);
     (void)snprintf(target, sizeof(target), "/v2/third/blobs/uploads/?mount=%s&from=nowhere", d.s);
-    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_POST, target, SPAN("")), 202);
     assert_int_equal(
-        code(b, METHOD_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")), 202);
+        bench_code(b, METHOD_POST, "/v2/third/blobs/uploads/?mount=bad&from=source/one", SPAN("")),
+        202);
     free((char *)body.p);
 }
 
@@ -307,11 +280,11 @@ static void test_anonymous_mount(void **state)
     char target[512];
     struct digest_text d = push_blob(b, "source", SPAN("content"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s", d.s);
-    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 201);
+    assert_int_equal(bench_code(b, METHOD_POST, target, SPAN("")), 201);
     assert_blob(b, d.s, SPAN("content"));
     d = digest_text_of(SPAN("nowhere"));
     (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/?mount=%s", d.s);
-    assert_int_equal(code(b, METHOD_POST, target, SPAN("")), 202);
+    assert_int_equal(bench_code(b, METHOD_POST, target, SPAN("")), 202);
 }
 
 /* Announced or not, cut or not: what is finished as sha512 is stored and named so. */
@@ -326,21 +299,21 @@ static void test_sha512(void **state)
     for (size_t i = 0; i < array_len(starts); i++) {
         char target[256], url[1024];
         (void)snprintf(target, sizeof(target), "/v2/app/blobs/uploads/%s", starts[i]);
-        struct answer a = ask(b, METHOD_POST, target, SPAN(""));
+        struct answer a = bench_ask(b, METHOD_POST, target, SPAN(""));
         assert_int_equal(a.code, 202);
         (void)snprintf(target, sizeof(target), "%s",
                        answer_header(&a, "Location") + strlen("http://reg.test"));
         answer_fini(&a);
-        assert_int_equal(code(b, METHOD_PATCH, target, span_head(body, 700)), 202);
+        assert_int_equal(bench_code(b, METHOD_PATCH, target, span_head(body, 700)), 202);
         finish_url(target, text.s, url);
-        a = ask(b, METHOD_PUT, url, span_skip(body, 700));
+        a = bench_ask(b, METHOD_PUT, url, span_skip(body, 700));
         assert_int_equal(a.code, 201);
         assert_string_equal(answer_header(&a, "Docker-Content-Digest"), text.s);
         answer_fini(&a);
         assert_blob(b, text.s, body);
     }
-    assert_int_equal(code(b, METHOD_POST, "/v2/app/blobs/uploads/?digest-algorithm=md5", SPAN("")),
-                     400);
+    assert_int_equal(
+        bench_code(b, METHOD_POST, "/v2/app/blobs/uploads/?digest-algorithm=md5", SPAN("")), 400);
     free((char *)body.p);
 }
 
@@ -348,7 +321,7 @@ static void test_read_only(void **state)
 {
     struct bench *b = *state;
     b->config.readonly = true;
-    struct answer a = ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
+    struct answer a = bench_ask(b, METHOD_POST, "/v2/app/blobs/uploads/", SPAN(""));
     assert_int_equal(a.code, 405);
     assert_non_null(strstr(a.body.p, "\"UNSUPPORTED\""));
     answer_fini(&a);
@@ -363,7 +336,7 @@ static void test_bad_names(void **state)
         (void)snprintf(target, sizeof(target), "/v2/%s/blobs/uploads/", bad[i]);
         for (char *p = target; *p; p++)
             *p = *p == ' ' ? '+' : *p;
-        struct answer a = ask(b, METHOD_POST, target, SPAN(""));
+        struct answer a = bench_ask(b, METHOD_POST, target, SPAN(""));
         assert_int_equal(a.code, 400);
         assert_non_null(strstr(a.body.p, "\"NAME_INVALID\""));
         answer_fini(&a);
@@ -373,25 +346,24 @@ static void test_bad_names(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_patch_then_put),
-        TEST(test_every_piece_size),
-        TEST(test_every_cut),
-        TEST(test_put_with_the_whole_body),
-        TEST(test_single_post),
-        TEST(test_post_with_digest_and_no_body),
-        TEST(test_wrong_digest_leaves_nothing),
-        TEST(test_bad_digests),
-        TEST(test_out_of_order),
-        TEST(test_cancel),
-        TEST(test_unknown_upload),
-        TEST(test_other_repository),
-        TEST(test_mount),
-        TEST(test_anonymous_mount),
-        TEST(test_sha512),
-        TEST(test_read_only),
-        TEST(test_bad_names),
+        ROW_TEST(test_patch_then_put),
+        ROW_TEST(test_every_piece_size),
+        ROW_TEST(test_every_cut),
+        ROW_TEST(test_put_with_the_whole_body),
+        ROW_TEST(test_single_post),
+        ROW_TEST(test_post_with_digest_and_no_body),
+        ROW_TEST(test_wrong_digest_leaves_nothing),
+        ROW_TEST(test_bad_digests),
+        ROW_TEST(test_out_of_order),
+        ROW_TEST(test_cancel),
+        ROW_TEST(test_unknown_upload),
+        ROW_TEST(test_other_repository),
+        ROW_TEST(test_mount),
+        ROW_TEST(test_anonymous_mount),
+        ROW_TEST(test_sha512),
+        ROW_TEST(test_read_only),
+        ROW_TEST(test_bad_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
