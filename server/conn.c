@@ -438,6 +438,8 @@ static void on_event(uv_poll_t *p, int status, int events)
     }
     if (events & wanted & UV_READABLE)
         read_some(c);
+    if (events & wanted & UV_WRITABLE)
+        set_deadline(c, c->server->config->timeout_stall);
     advance(c);
 }
 

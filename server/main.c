@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lib/log.h"
@@ -53,6 +54,16 @@ static void log_start(const struct config *config, const struct server *s)
     arena_fini(&a);
 }
 
+/* A connection is a descriptor, and the usual limit of 1024 is meant for select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int serve(const struct cli *cli, struct fault *f)
 {
     struct config *config = NULL;
@@ -64,6 +75,7 @@ static int serve(const struct cli *cli, struct fault *f)
     }
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
               STDERR_FILENO);
+    raise_descriptor_limit();
     enum rc rc = store_open(config->root_directory, &store, f);
     if (rc == RC_NOT_FOUND)
         log_error("%s: the directory above it does not exist", config->root_directory);
