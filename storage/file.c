@@ -206,13 +206,20 @@ static enum rc sync_dir(struct tree *t, const char *path, struct fault *f)
     return rc;
 }
 
+/* What was put there and taken away since needs no syncing. */
+static enum rc sync_if_there(struct tree *t, const char *dir, struct fault *f)
+{
+    enum rc rc = sync_dir(t, dir, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 /* Every directory from path up to the tree itself. */
 static enum rc sync_chain(struct tree *t, const char *path, struct fault *f)
 {
     char dir[PATH_BYTES];
     (void)snprintf(dir, sizeof(dir), "%s", path);
     for (;;) {
-        enum rc rc = sync_dir(t, dir, f);
+        enum rc rc = sync_if_there(t, dir, f);
         if (rc != RC_OK || dir[0] == 0)
             return rc;
         parent_of(dir, dir);
@@ -250,7 +257,7 @@ static enum rc sync_made(struct tree *t, const char *path, unsigned made, struct
     enum rc rc = RC_OK;
     for (; rc == RC_OK && made > 0; made--) {
         parent_of(dir, dir);
-        rc = sync_dir(t, dir, f);
+        rc = sync_if_there(t, dir, f);
     }
     return rc;
 }
@@ -277,36 +284,31 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 
 /* ---- Putting things in their place. ----------------------------------------------------- */
 
-/* Renames over `to`, making its directory if there is none: it may also go away
- * between two calls, when a collection empties it. */
-static enum rc rename_into(struct tree *t, const char *from, const char *to, struct fault *f)
+/* A directory can go away between any two calls: a delete empties it, a collection removes
+ * it. Then the same is tried again. */
+enum { TRIES = 20 };
+
+static enum rc rename_once(struct tree *t, const char *from, const char *to, struct fault *f)
 {
-    char dir[PATH_BYTES];
-    parent_of(to, dir);
-    enum { TRIES = 3 };
-    for (int i = 0; i < TRIES; i++) {
-        if (renameat(t->fd, from, t->fd, to) == 0)
-            return RC_OK;
-        struct stat st;
-        if (errno != ENOENT || fstatat(t->fd, from, &st, AT_SYMLINK_NOFOLLOW) != 0)
-            break;
-        enum rc rc = file_mkdirs(t, dir, f);
-        if (rc != RC_OK)
-            return rc;
-    }
-    return fault_errno(f, errno, "rename to", to);
+    if (renameat(t->fd, from, t->fd, to) != 0)
+        return fault_errno(f, errno, "rename to", to);
+    return RC_OK;
 }
 
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f)
 {
     char dir[PATH_BYTES];
+    struct file_info info;
     parent_of(to, dir);
-    enum rc rc = file_mkdirs(t, dir, f);
-    if (rc == RC_OK)
-        rc = rename_into(t, from, to, f);
-    if (rc == RC_OK)
-        rc = sync_dir(t, dir, f);
-    return rc;
+    enum rc rc = RC_NOT_FOUND;
+    for (int i = 0; i < TRIES && rc == RC_NOT_FOUND; i++) {
+        rc = file_mkdirs(t, dir, f);
+        if (rc == RC_OK)
+            rc = rename_once(t, from, to, f);
+        if (rc == RC_NOT_FOUND && file_stat(t, from, &info, NULL) == RC_NOT_FOUND)
+            break;
+    }
+    return rc == RC_OK ? sync_if_there(t, dir, f) : rc;
 }
 
 enum durability { DURABLE, NOT_DURABLE };
@@ -335,22 +337,34 @@ static void temp_name(const char *path, char out[PATH_BYTES])
                    sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
 }
 
-static enum rc put(struct tree *t, const char *path, struct span bytes, enum durability d,
-                   struct fault *f)
+static enum rc put_once(struct tree *t, const char *path, struct span bytes, enum durability d,
+                        struct fault *f)
 {
     char dir[PATH_BYTES], temp[PATH_BYTES];
     parent_of(path, dir);
     temp_name(path, temp);
     enum rc rc = file_mkdirs(t, dir, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = write_temp(t, temp, bytes, d, f);
     if (rc == RC_OK)
-        rc = write_temp(t, temp, bytes, d, f);
-    if (rc == RC_OK)
-        rc = rename_into(t, temp, path, f);
+        rc = rename_once(t, temp, path, f);
     if (rc != RC_OK)
         (void)unlinkat(t->fd, temp, 0);
     else if (d == DURABLE)
-        rc = sync_dir(t, dir, f);
+        rc = sync_if_there(t, dir, f);
     return rc;
+}
+
+static enum rc put(struct tree *t, const char *path, struct span bytes, enum durability d,
+                   struct fault *f)
+{
+    for (int i = 0; i < TRIES; i++) {
+        enum rc rc = put_once(t, path, bytes, d, f);
+        if (rc != RC_NOT_FOUND)
+            return rc;
+    }
+    return fault(f, RC_IO, "the directory of %s keeps going away", path);
 }
 
 enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
@@ -371,8 +385,7 @@ enum rc file_remove(struct tree *t, const char *path, struct fault *f)
         return fault_errno(f, errno, "remove", path);
     char dir[PATH_BYTES];
     parent_of(path, dir);
-    enum rc rc = sync_dir(t, dir, f);
-    return rc == RC_NOT_FOUND ? RC_OK : rc; /* the directory is gone too */
+    return sync_if_there(t, dir, f);
 }
 
 void file_remove_empty(struct tree *t, const char *path)
@@ -411,7 +424,8 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
     enum rc rc = file_list(t, path, remove_entry, &r, f);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
-    if (unlinkat(t->fd, path, AT_REMOVEDIR) != 0 && errno != ENOENT)
+    /* Not empty: somebody has put something new there meanwhile, which stays. */
+    if (unlinkat(t->fd, path, AT_REMOVEDIR) != 0 && errno != ENOENT && errno != ENOTEMPTY)
         return fault_errno(f, errno, "remove directory", path);
     return RC_OK;
 }
@@ -423,8 +437,7 @@ enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
     enum rc rc = remove_below(t, path, 0, f);
     if (rc != RC_OK)
         return rc;
-    rc = sync_dir(t, dir, f);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
+    return sync_if_there(t, dir, f);
 }
 
 /* ---- Walking. --------------------------------------------------------------------------- */

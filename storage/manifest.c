@@ -97,6 +97,18 @@ static enum rc document_put(struct store *s, const struct manifest_new *m, struc
     return rc;
 }
 
+static enum rc revision_put(struct store *s, struct name repo, const struct manifest_new *m,
+                            struct fault *f)
+{
+    struct digest_text name = digest_print(&m->digest);
+    pthread_mutex_t *lock = locks_take(&s->revision_locks, repo.s, span_of(name.s));
+    enum rc rc = link_put(s, layout_revision_link(repo, &m->digest).s, &m->digest, f);
+    for (size_t i = 0; rc == RC_OK && i < m->tag_count; i++)
+        rc = tag_put(s, repo, m->tags[i], &m->digest, f);
+    (void)pthread_mutex_unlock(lock);
+    return rc;
+}
+
 enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
                      struct fault *f)
 {
@@ -106,9 +118,7 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
     if (rc == RC_OK)
         rc = repo_prepare(s, repo, f);
     if (rc == RC_OK)
-        rc = link_put(s, layout_revision_link(repo, &m->digest).s, &m->digest, f);
-    for (size_t i = 0; rc == RC_OK && i < m->tag_count; i++)
-        rc = tag_put(s, repo, m->tags[i], &m->digest, f);
+        rc = revision_put(s, repo, m, f);
     return rc;
 }
 
@@ -117,6 +127,8 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
 {
     struct file_info info;
     struct path link = layout_revision_link(repo, d);
+    struct digest_text name = digest_print(d);
+    pthread_mutex_t *lock = locks_take(&s->revision_locks, repo.s, span_of(name.s));
     enum rc rc = file_stat(&s->tree, link.s, &info, f);
     /* Tags first: a crash in between leaves a manifest without a tag, and never a tag
      * without a manifest. */
@@ -126,6 +138,7 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
         rc = file_remove(&s->tree, link.s, f);
     if (rc == RC_OK)
         file_remove_empty(&s->tree, layout_revision(repo, d).s);
+    (void)pthread_mutex_unlock(lock);
     return unknown(repo, d, rc, f);
 }
 

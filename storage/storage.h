@@ -53,8 +53,8 @@ enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d,
                     struct fault *f) MUST_CHECK;
 /* Links a blob of one repository in another. RC_BLOB_UNKNOWN if `from` does not have it. from
  * NULL: any repository's (distribution-spec, "Mounting a blob from another repository"). */
-enum rc blob_mount(struct store *s, const struct name *from, struct name to,
-                   const struct digest *d, struct fault *f) MUST_CHECK;
+enum rc blob_mount(struct store *s, const struct name *from, struct name to, const struct digest *d,
+                   struct fault *f) MUST_CHECK;
 
 /* ---- Uploads. An upload outlives the connection and the process. ------------------------ */
 
@@ -66,8 +66,8 @@ struct upload_id {
 
 /* Begins an empty upload and hands out its id. alg is what it will be hashed with as it
  * arrives; committing it under another one reads it once more. */
-enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg,
-                     struct upload_id *out, struct fault *f) MUST_CHECK;
+enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, struct upload_id *out,
+                     struct fault *f) MUST_CHECK;
 /* Takes hold of it for writing. RC_UPLOAD_UNKNOWN; RC_UPLOAD_BUSY if someone else has it. */
 enum rc upload_open(struct store *s, struct name repo, struct span id, struct upload **out,
                     struct fault *f) MUST_CHECK;
@@ -104,7 +104,7 @@ struct manifest_new {
     struct span bytes;
     struct digest digest;              /* of the bytes */
     const struct oci_manifest *parsed; /* of the bytes */
-    const struct tag *tags; /* to point at it, in this order */
+    const struct tag *tags;            /* to point at it, in this order */
     size_t tag_count;
 };
 /* Checks that what it refers to is in the repository, stores it, moves the tags.

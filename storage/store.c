@@ -14,6 +14,8 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
         free(s);
         return rc;
     }
+    locks_init(&s->revision_locks);
+    locks_init(&s->tag_locks);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
     rc = file_mkdirs(&s->tree, blobs.s, f);
     if (rc == RC_OK)
@@ -29,6 +31,8 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    locks_fini(&s->revision_locks);
+    locks_fini(&s->tag_locks);
     tree_close(&s->tree);
     free(s);
 }

@@ -7,10 +7,16 @@
 
 #include "storage/file.h"
 #include "storage/layout.h"
+#include "storage/locks.h"
 #include "storage/storage.h"
 
 struct store {
     struct tree tree;
+    /* Held over a change to a manifest's link, together with the tags that it brings or takes, so
+     * that a push and a delete of the same one never leave a tag without its manifest. */
+    struct locks revision_locks;
+    /* Held over a look at a tag and the change that follows from it. */
+    struct locks tag_locks;
 };
 
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash

@@ -20,19 +20,30 @@ enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f)
 {
+    pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
     /* The history first: `current` is what makes the tag move. */
     enum rc rc = link_put(s, layout_tag_index(repo, tag, d).s, d, f);
     if (rc == RC_OK)
         rc = link_put(s, layout_tag_current(repo, tag).s, d, f);
+    (void)pthread_mutex_unlock(lock);
     return rc;
 }
 
-enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fault *f)
+/* With the tag's lock held. */
+static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, struct fault *f)
 {
     /* `current` first, for good: a crash half way through leaves no tag behind. */
     enum rc rc = file_remove(&s->tree, layout_tag_current(repo, tag).s, f);
     if (rc == RC_OK)
         rc = file_remove_tree(&s->tree, layout_tag(repo, tag).s, f);
+    return rc;
+}
+
+enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fault *f)
+{
+    pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
+    enum rc rc = delete_locked(s, repo, tag, f);
+    (void)pthread_mutex_unlock(lock);
     return unknown(tag, rc, f);
 }
 
@@ -52,16 +63,16 @@ static enum rc tag_names(struct store *s, struct name repo, struct lister *l, st
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-static enum rc delete_if(struct store *s, struct name repo, struct span name,
-                         const struct digest *d, struct fault *f)
+static enum rc delete_if(struct store *s, struct name repo, struct tag tag, const struct digest *d,
+                         struct fault *f)
 {
-    struct tag tag = {name};
     struct digest current;
+    pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
     enum rc rc = link_get(s, layout_tag_current(repo, tag).s, &current, f);
     if (rc == RC_OK && digest_eq(&current, d))
-        rc = tag_delete(s, repo, tag, NULL);
-    /* Somebody else may have removed it in between. */
-    return rc == RC_NOT_FOUND || rc == RC_MANIFEST_UNKNOWN ? RC_OK : rc;
+        rc = delete_locked(s, repo, tag, f);
+    (void)pthread_mutex_unlock(lock);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* somebody else was faster */
 }
 
 enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d, struct fault *f)
@@ -71,7 +82,7 @@ enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d
     struct lister l = {.arena = &a};
     enum rc rc = tag_names(s, repo, &l, f);
     for (size_t i = 0; rc == RC_OK && i < l.count; i++)
-        rc = delete_if(s, repo, l.items[i], d, f);
+        rc = delete_if(s, repo, (struct tag){l.items[i]}, d, f);
     lister_fini(&l);
     arena_fini(&a);
     return rc;
