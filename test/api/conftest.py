@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Over HTTP the build with sanitizers is used."""
 
+import itertools
+
 import pytest
+
+from harness.place import scratch_folder
+from harness.server import Server
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -18,3 +25,26 @@ def server(start):
 @pytest.fixture
 def client(server):
     return server.client()
+
+
+@pytest.fixture(scope="module")
+def shared_server():
+    """One for all tests of a module, for those that have a repository of their own: `repo`."""
+    with scratch_folder() as folder:
+        server = Server(folder, asan=True)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def shared(shared_server):
+    return shared_server.client()
+
+
+@pytest.fixture
+def repo():
+    """A name that no other test uses."""
+    return f"spec/number-{next(_numbers)}"

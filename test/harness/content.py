@@ -15,6 +15,10 @@ def sha256(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+def sha512(data):
+    return "sha512:" + hashlib.sha512(data).hexdigest()
+
+
 class Body:
     """`size` bytes that depend on `seed` and on their position; streamed, or whole by `bytes(body)`."""
 
