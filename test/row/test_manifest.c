@@ -257,8 +257,8 @@ static void test_unknown(void **state)
     (void)push_image(b, "app", "v1", 8);
     static const char *const gone[] = {
         "/v2/app/manifests/none", "/v2/none/manifests/v1", "/v2/app/manifests/-x",
-        "/v2/app/manifests/sha256:"
-        "0000000000000000000000000000000000000000000000000000000000000000"};
+        ("/v2/app/manifests/sha256:"
+         "0000000000000000000000000000000000000000000000000000000000000000")};
     for (size_t i = 0; i < array_len(gone); i++) {
         struct answer a = bench_ask(b, METHOD_GET, gone[i], SPAN(""));
         assert_int_equal(a.code, 404);
