@@ -7,7 +7,6 @@
 struct error_row {
     int status;
     const char *code, *message;
-    const char *detail_name; /* the detail is an object, and this its one member; else a string */
 };
 
 /* Codes and messages are the registry image's; where it has none, the closest of the
@@ -24,7 +23,7 @@ static const struct error_row rows[RC_COUNT] = {
     [RC_DENIED] = {403, "DENIED", "requested access to the resource is denied"},
     [RC_UNAUTHORIZED] = {401, "UNAUTHORIZED", "authentication required"},
     [RC_NAME_INVALID] = {400, "NAME_INVALID", "invalid repository name"},
-    [RC_NAME_UNKNOWN] = {404, "NAME_UNKNOWN", "repository name not known to registry", "name"},
+    [RC_NAME_UNKNOWN] = {404, "NAME_UNKNOWN", "repository name not known to registry"},
     [RC_TAG_INVALID] = {400, "TAG_INVALID", "manifest tag did not match URI"},
     [RC_DIGEST_INVALID] = {400, "DIGEST_INVALID", "provided digest did not match uploaded content"},
     [RC_SIZE_INVALID] = {400, "SIZE_INVALID", "provided length did not match content length"},
@@ -96,8 +95,10 @@ bool error_is_ours(enum rc rc)
     return rows[rc].status >= 500;
 }
 
-static void add_detail(struct buf *b, const char *name, struct span detail)
+/* A string, but for an unknown repository: there it is an object with its name. */
+static void add_detail(struct buf *b, enum rc rc, struct span detail)
 {
+    const char *name = rc == RC_NAME_UNKNOWN ? "name" : NULL;
     buf_add_str(b, ",\"detail\":");
     if (name)
         buf_printf(b, "{\"%s\":", name);
@@ -112,7 +113,7 @@ static void add_item(struct buf *b, enum rc rc, const char *detail)
 {
     buf_printf(b, "{\"code\":\"%s\",\"message\":\"%s\"", rows[rc].code, rows[rc].message);
     if (detail && !error_is_ours(rc))
-        add_detail(b, rows[rc].detail_name, span_of(detail));
+        add_detail(b, rc, span_of(detail));
     buf_add_char(b, '}');
 }
 
