@@ -84,19 +84,6 @@ static enum rc check_references(struct store *s, struct name repo, const struct 
     return first;
 }
 
-/* Writes the document unless it is there already, and whole. */
-static enum rc document_put(struct store *s, const struct manifest_new *m, struct fault *f)
-{
-    struct arena a;
-    arena_init(&a);
-    struct span there;
-    enum rc rc = document_get(s, &m->digest, &a, &there, NULL);
-    if (rc != RC_OK)
-        rc = file_put(&s->tree, layout_blob(&m->digest).s, m->bytes, f);
-    arena_fini(&a);
-    return rc;
-}
-
 static enum rc revision_put(struct store *s, struct name repo, const struct manifest_new *m,
                             struct fault *f)
 {
@@ -113,8 +100,10 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
                      struct fault *f)
 {
     enum rc rc = check_references(s, repo, m->parsed, f);
+    /* Also if it is there already: that one may be damaged, or not yet synced by whoever is
+     * writing it at this moment. */
     if (rc == RC_OK)
-        rc = document_put(s, m, f);
+        rc = file_put(&s->tree, layout_blob(&m->digest).s, m->bytes, f);
     if (rc == RC_OK)
         rc = repo_prepare(s, repo, f);
     if (rc == RC_OK)
