@@ -116,8 +116,9 @@ def test_malformed_sha512(shared, repo, image, digest):
 def test_content_type_has_no_parameters(shared, repo, image):
     """Pulling manifests: no parameters, also when it was pushed with some."""
     data = index([image.manifest])
-    for number, pushed in enumerate((OCI_INDEX + "; charset=utf-8", OCI_INDEX + ";charset=UTF-8;x=y", OCI_INDEX + " ;")):
-        assert shared.put(f"/v2/{repo}/manifests/t{number}", data, {"Content-Type": pushed}).status == 201
+    for number, parameters in enumerate(("; charset=utf-8", ";charset=UTF-8;x=y", " ;")):
+        pushed = {"Content-Type": OCI_INDEX + parameters}
+        assert shared.put(f"/v2/{repo}/manifests/t{number}", data, pushed).status == 201
         assert shared.get(f"/v2/{repo}/manifests/t{number}").get("Content-Type") == OCI_INDEX
 
 

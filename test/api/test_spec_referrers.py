@@ -270,7 +270,8 @@ def test_no_media_type_of_its_own(shared, repo, subject):
 def test_annotations(shared, repo, subject):
     """Listing Referrers: the manifest's, unchanged."""
     annotations = {"org.opencontainers.image.created": "2022-01-01T14:42:55Z", "empty": "", "": "empty",
-                   "quote": 'a "b" \\ c', "control": "tab\tline\nnull\u0001", "wide": "\u00e9\u20ac\U0001f4e6", "z": "{}"}
+                   "quote": 'a "b" \\ c', "control": "tab\tline\nstart\u0001",
+                   "wide": "\u00e9\u20ac\U0001f4e6", "z": "{}"}
     push(shared, repo, artifact(subject.manifest, artifactType=SBOM, annotations=annotations))
     assert only(shared, repo, subject.digest)["annotations"] == annotations
 

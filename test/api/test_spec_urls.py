@@ -42,7 +42,8 @@ def check_locations(client, base, prefix="", headers=()):
     """All begin with `base`, and all can be followed."""
     seen = all_locations(client, prefix, headers)
     data = manifest(CONFIG, [LAYER])
-    expected = {"finish": (f"{REPO}/blobs/{sha256(LAYER)}", LAYER), "single": (f"{REPO}/blobs/{sha256(CONFIG)}", CONFIG),
+    expected = {"finish": (f"{REPO}/blobs/{sha256(LAYER)}", LAYER),
+                "single": (f"{REPO}/blobs/{sha256(CONFIG)}", CONFIG),
                 "mount": (f"/v2/another/blobs/{sha256(CONFIG)}", CONFIG),
                 "manifest": (f"{REPO}/manifests/{sha256(data)}", data)}
     for name, location in seen.items():
