@@ -76,6 +76,15 @@ struct span http_header_find(const struct http_head *h, struct span name)
     return at ? at->value : (struct span){NULL, 0};
 }
 
+struct span http_header_list(const struct http_head *h, struct span name, struct arena *a)
+{
+    const struct http_header *at = http_header_next(h, name, NULL);
+    struct span list = at ? at->value : (struct span){NULL, 0};
+    while (at && (at = http_header_next(h, name, at)))
+        list = span_of(arena_printf(a, "%.*s, %.*s", SPAN_ARG(list), SPAN_ARG(at->value)));
+    return list;
+}
+
 /* ---- What llhttp calls. ----------------------------------------------------------------- */
 
 static struct http_parser *parser_of(llhttp_t *l)

@@ -53,6 +53,9 @@ struct span http_header_find(const struct http_head *h, struct span name);
 const struct http_header *http_header_next(const struct http_head *h, struct span name,
                                            const struct http_header *at);
 
+/* All headers of that name as one list, "a, b" (RFC 9110 §5.3); p is NULL if there is none. */
+struct span http_header_list(const struct http_head *h, struct span name, struct arena *a);
+
 struct http_parser; /* about 300 bytes; x_new/x_free */
 
 enum http_event {
@@ -109,5 +112,7 @@ bool http_content_range_parse(struct span header, struct http_range *out);
 /* Does an If-None-Match header name this strong tag? RFC 9110 §13.1.2, and the
  * bare digest without quotes, which clients of the registry image send. */
 bool http_etag_matches(struct span header, struct span tag);
+/* The same for If-Match and If-Range, which compare strongly: a weak tag matches nothing. */
+bool http_etag_matches_strongly(struct span header, struct span tag);
 
 #endif

@@ -140,26 +140,39 @@ bool http_content_range_parse(struct span header, struct http_range *out)
     return true;
 }
 
-/* Without W/ and quotes: If-None-Match compares weakly. */
-static struct span bare_tag(struct span s)
+/* RFC 9110 §8.8.3.2 */
+enum comparison { WEAK, STRONG };
+
+/* Without quotes, and without W/ if that does not count. */
+static struct span bare_tag(struct span s, enum comparison c)
 {
-    if (span_starts(s, SPAN("W/\"")))
+    if (c == WEAK && span_starts(s, SPAN("W/\"")))
         s = span_skip(s, 2);
     if (s.n >= 2 && s.p[0] == '"' && s.p[s.n - 1] == '"')
         s = (struct span){s.p + 1, s.n - 2};
     return s;
 }
 
-bool http_etag_matches(struct span header, struct span tag)
+static bool etag_in_list(struct span header, struct span tag, enum comparison c)
 {
     struct span item;
-    tag = bare_tag(tag);
+    tag = bare_tag(tag, c);
     if (span_eq(span_trim(header), SPAN("*")))
         return true;
     while (header.n) {
         span_cut(header, ',', &item, &header);
-        if (span_eq(bare_tag(span_trim(item)), tag))
+        if (span_eq(bare_tag(span_trim(item), c), tag))
             return true;
     }
     return false;
+}
+
+bool http_etag_matches(struct span header, struct span tag)
+{
+    return etag_in_list(header, tag, WEAK);
+}
+
+bool http_etag_matches_strongly(struct span header, struct span tag)
+{
+    return etag_in_list(header, tag, STRONG);
 }

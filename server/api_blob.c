@@ -22,8 +22,8 @@ static enum rc parse(struct op *op, const struct request *rq)
         rc = digest_parse(rq->vars[VAR_DIGEST], &b->digest, op->fault);
     b->range = http_header_find(rq->head, SPAN("Range"));
     b->if_range = http_header_find(rq->head, SPAN("If-Range"));
-    b->if_match = http_header_find(rq->head, SPAN("If-Match"));
-    b->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
+    b->if_match = http_header_list(rq->head, SPAN("If-Match"), op->arena);
+    b->if_none_match = http_header_list(rq->head, SPAN("If-None-Match"), op->arena);
     return rc;
 }
 
@@ -42,16 +42,26 @@ static enum rc head_open(struct op *op)
     return blob_stat(op->store, b->repo, &b->digest, &b->blob, op->fault);
 }
 
-static bool matches(const struct blob_op *b, struct span header)
+static struct digest_text tag_of(const struct blob_op *b)
 {
-    return http_etag_matches(header, span_of(digest_print(&b->blob.digest).s));
+    return digest_print(&b->blob.digest);
+}
+
+static bool is_held_back(const struct blob_op *b)
+{
+    return b->if_match.n > 0 && !http_etag_matches_strongly(b->if_match, span_of(tag_of(b).s));
+}
+
+static bool is_known(const struct blob_op *b)
+{
+    return http_etag_matches(b->if_none_match, span_of(tag_of(b).s));
 }
 
 /* Which part is asked for. RFC 9110 §13.1.5: an If-Range that is of another content asks for
  * the whole one. */
 static enum http_range_answer range_of(const struct blob_op *b, struct http_range *out)
 {
-    if (b->if_range.n > 0 && !matches(b, b->if_range))
+    if (b->if_range.n > 0 && !http_etag_matches_strongly(b->if_range, span_of(tag_of(b).s)))
         return HTTP_RANGE_WHOLE;
     return http_range_parse(b->range, b->blob.size, out);
 }
@@ -61,9 +71,9 @@ static enum rc get_finish(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
     struct http_range part;
-    if (b->if_match.n > 0 && !matches(b, b->if_match))
+    if (is_held_back(b))
         return fault(op->fault, RC_PRECONDITION, NULL);
-    if (matches(b, b->if_none_match) || range_of(b, &part) != HTTP_RANGE_UNSATISFIABLE)
+    if (is_known(b) || range_of(b, &part) != HTTP_RANGE_UNSATISFIABLE)
         return RC_OK;
     op->error_headers =
         arena_printf(op->arena, "Content-Range: bytes */%" PRIu64 "\r\n", b->blob.size);
@@ -74,13 +84,13 @@ static void get_reply(struct op *op, struct reply *r)
 {
     static const char type[] = "application/octet-stream";
     struct blob_op *b = container_of(op, struct blob_op, op);
-    struct digest_text d = digest_print(&b->blob.digest);
+    struct digest_text d = tag_of(b);
     struct http_range part;
     reply_header(r, "Docker-Content-Digest", "%s", d.s);
     reply_header(r, "Etag", "\"%s\"", d.s);
     reply_header(r, "Cache-Control", "max-age=31536000");
     reply_header(r, "Accept-Ranges", "bytes");
-    if (matches(b, b->if_none_match)) {
+    if (is_known(b)) {
         reply_status(r, STATUS_NOT_MODIFIED);
         return;
     }

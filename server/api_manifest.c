@@ -37,7 +37,7 @@ static enum rc parse(struct op *op, const struct request *rq)
     if (rc == RC_OK)
         rc = reference_parse(rq->vars[VAR_REFERENCE], &m->ref, op->fault);
     m->content_type = http_header_find(rq->head, SPAN("Content-Type"));
-    m->if_none_match = http_header_find(rq->head, SPAN("If-None-Match"));
+    m->if_none_match = http_header_list(rq->head, SPAN("If-None-Match"), op->arena);
     return rc;
 }
 
@@ -62,12 +62,12 @@ static void get_reply(struct op *op, struct reply *r)
 {
     struct manifest_op *m = of(op);
     struct digest_text d = digest_print(&m->manifest.digest);
+    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    reply_header(r, "Etag", "\"%s\"", d.s);
     if (http_etag_matches(m->if_none_match, span_of(d.s))) {
         reply_status(r, STATUS_NOT_MODIFIED);
         return;
     }
-    reply_header(r, "Docker-Content-Digest", "%s", d.s);
-    reply_header(r, "Etag", "\"%s\"", d.s);
     reply_bytes(r, m->manifest.media_type, m->manifest.bytes);
 }
 

@@ -103,10 +103,12 @@ static struct span without_prefix(struct span path, struct span prefix)
 enum rc route_find(struct request *rq, struct span prefix, struct arena *a, struct route *out,
                    struct fault *f)
 {
-    struct span decoded;
+    struct span decoded, query;
     unsigned found = 0;
     if (!http_decode(rq->head->path, a, &decoded))
         return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
+    if (!http_decode(rq->head->query, a, &query))
+        return fault(f, RC_BAD_REQUEST, "the query is not validly encoded");
     struct span path = normalize(without_prefix(decoded, prefix), a);
     for (size_t i = 0; i < endpoint_count; i++) {
         struct span vars[VAR_COUNT] = {{0}};

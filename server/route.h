@@ -9,7 +9,7 @@
 
 /* Finds the row for rq->head, and fills rq->vars. prefix: what stands before "/v2/".
  * RC_NO_ENDPOINT; RC_BAD_METHOD, and then out->allow is the list of methods for an Allow
- * header ("GET, HEAD"); RC_BAD_REQUEST for a path that cannot be decoded.
+ * header ("GET, HEAD"); RC_BAD_REQUEST for a path or a query that cannot be decoded.
  *
  * Paths are compared decoded. A name takes all segments that the rest of a row's path
  * leaves, so that "a/blobs/tags/list" is the list of "a/blobs". */

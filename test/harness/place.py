@@ -4,9 +4,9 @@
 import contextlib
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
-import tempfile
 
 from . import leftovers
 
@@ -35,7 +35,9 @@ def remove_tree(folder):
 
 @contextlib.contextmanager
 def scratch_folder(name="registry-test-"):
-    folder = tempfile.mkdtemp(prefix=name, dir=os.environ.get("TMPDIR", "/var/tmp"))
+    # Hexadecimal: podman takes a path for an image's name, where not every letter may follow every other.
+    folder = os.path.join(os.environ.get("TMPDIR", "/var/tmp"), name + secrets.token_hex(6))
+    os.mkdir(folder, 0o700)
     undo = leftovers.remember(lambda: remove_tree(folder))
     try:
         yield pathlib.Path(folder)

@@ -379,6 +379,10 @@ static void test_conditions(void **state)
         {"If-None-Match: *;", "", 200},
         {"If-Match: \"", "\"", 200},
         {"If-Match: \"x", "\"", 412},
+        {"If-Match: W/\"", "\"", 412},
+        {"If-None-Match: W/\"", "\"", 304},
+        {"If-None-Match: \"x\"\r\nIf-None-Match: \"", "\"", 304},
+        {"Range: bytes=1-2\r\nIf-Range: W/\"", "\"", 200},
         {"Range: bytes=1-2\r\nIf-Range: \"", "\"", 206},
         {"Range: bytes=1-2\r\nIf-Range: \"x", "\"", 200},
     };
