@@ -78,3 +78,22 @@ def test_buildah(server, tools, podman, body):
     assert server.client().get("/v2/built/here/tags/list").json()["tags"] == ["latest"]
     pulled = podman("pull", "--quiet", PLAIN, f"{server.host}/built/here:latest")
     assert len(diffs(podman, pulled)) == 1
+
+
+def test_buildah_manifest_list(server, tools, body):
+    """Two architectures built one after the other, put together and pushed as one."""
+    policy = ["--signature-policy", tools.policy]
+    container = tools.buildah("from", *policy, "scratch")
+    for architecture in ("amd64", "arm64"):
+        (tools.folder / architecture).write_bytes(bytes(body(50_000)))
+        tools.buildah("add", container, str(tools.folder / architecture), "/file")
+        tools.buildah("config", "--arch", architecture, container)
+        tools.buildah("commit", *policy, container, f"made-for-{architecture}")
+    tools.buildah("manifest", "create", "both", "made-for-amd64", "made-for-arm64")
+    tools.buildah("manifest", "push", *policy, PLAIN, "--all", "both", f"docker://{server.host}/built/both:latest")
+    tools.buildah("rm", container)
+    index = server.client().get("/v2/built/both/manifests/latest")
+    entries = json.loads(index.body)["manifests"]
+    assert sorted(entry["platform"]["architecture"] for entry in entries) == ["amd64", "arm64"]
+    for entry in entries:
+        assert server.client().head(f"/v2/built/both/manifests/{entry['digest']}").status == 200

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from harness.push import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from harness.content import sha256
+from harness.push import (DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, descriptor, encode, push_blob,
+                          push_manifest)
 
 TO = "--dest-tls-verify=false"
 FROM = "--src-tls-verify=false"
@@ -109,6 +111,50 @@ def test_sync(server, tools, layout, image, scratch):
         tools.skopeo("copy", TO, f"oci:{layout.folder}:one", f"docker://{server.host}/some/repo:{tag}")
     tools.skopeo("sync", "--src", "docker", "--dest", "dir", FROM, f"{server.host}/some/repo", scratch / "synced")
     assert sorted(entry.name for entry in (scratch / "synced").iterdir()) == ["repo:a", "repo:b"]
+
+
+def test_zstd(server, tools, layout, image, scratch):
+    """Layers compressed anew, with a media type that the registry image had never seen."""
+    remote = f"docker://{server.host}/some/repo:zstd"
+    tools.skopeo("copy", TO, "--format", "oci", "--dest-compress-format", "zstd", f"oci:{layout.folder}:one", remote)
+    stored = json.loads(tools.skopeo("inspect", PLAIN, "--raw", remote))
+    assert {layer["mediaType"] for layer in stored["layers"]} == {"application/vnd.oci.image.layer.v1.tar+zstd"}
+    tools.skopeo("copy", FROM, remote, f"dir:{scratch / 'back'}")
+    for layer in stored["layers"]:
+        assert (scratch / "back" / layer["digest"][7:]).read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+
+
+def test_umoci(server, tools, scratch, body):
+    """A layout that umoci made, there and back, and umoci unpacks what came back."""
+    (scratch / "file").write_bytes(bytes(body(200_000)))
+    made, back = scratch / "made", scratch / "returned"
+    tools.run(["umoci", "init", "--layout", made])
+    tools.run(["umoci", "new", "--image", f"{made}:one"])
+    tools.run(["umoci", "insert", "--image", f"{made}:one", scratch / "file", "/file"])
+    tools.skopeo("copy", TO, f"oci:{made}:one", f"docker://{server.host}/made/by/umoci:one")
+    tools.skopeo("copy", FROM, f"docker://{server.host}/made/by/umoci:one", f"oci:{back}:one")
+    tools.run(["umoci", "unpack", "--image", f"{back}:one", scratch / "bundle"])
+    assert (scratch / "bundle" / "rootfs" / "file").read_bytes() == (scratch / "file").read_bytes()
+
+
+HELM = ("application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.helm.chart.content.v1.tar+gzip")
+COSIGN = ("application/vnd.oci.image.config.v1+json", "application/vnd.dev.cosign.simplesigning.v1+json")
+
+
+@pytest.mark.parametrize("types, tag", [(HELM, "0.1.0"), (COSIGN, "sha256-" + "0" * 64 + ".sig")])
+def test_artifacts(server, tools, types, tag):
+    """What is no image is kept as it is, by a copy too."""
+    client = server.client()
+    config, layer = b"{}", b"the chart, or the signature"
+    for blob in (config, layer):
+        push_blob(client, "some/artifact", blob)
+    data = encode({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(types[0], config),
+                   "layers": [descriptor(types[1], layer, annotations={"its": "own"})]})
+    digest = push_manifest(client, "some/artifact", tag, data)
+    tools.skopeo("copy", *BOTH, "--preserve-digests", f"docker://{server.host}/some/artifact:{tag}",
+                 f"docker://{server.host}/a/copy:{tag}")
+    assert client.get(f"/v2/a/copy/manifests/{digest}").body == data
+    assert client.get(f"/v2/a/copy/blobs/{sha256(layer)}").body == layer
 
 
 def test_eight_clients_at_once(server, tools, layout, body):

@@ -145,6 +145,16 @@ def test_step_13_delete_a_tag(shell, walk):
     assert out(shell, CURL_DIGEST.format(tag="eoan")) == walk["digests"]["ubuntu:19.10"]
 
 
+def test_step_11_delete_the_last_manifest(shell, walk):
+    """The repository goes with it; and comes back with the next push."""
+    digest = walk["digests"]["nginx:latest"]
+    deleted = shell(f"curl -v -X DELETE http://localhost:5000/v2/nginx/manifests/{digest}")
+    assert re.search(r"^< HTTP/1\.1 202 ", deleted.stderr, re.MULTILINE)
+    assert out(shell, "curl http://localhost:5000/v2/_catalog") == '{"repositories":["ubuntu"]}'
+    assert push(shell, "nginx:latest")[0] == digest
+    assert out(shell, "curl http://localhost:5000/v2/_catalog") == CATALOG
+
+
 def test_step_12_remove_by_hand(shell):
     """Within a second, and without a restart."""
     mounts = json.loads(out(shell, "docker inspect --format '{{json .Mounts}}' localregistry"))

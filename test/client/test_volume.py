@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from harness import images
 from harness.book import Book, sha512
 from harness.content import sha256
 from harness.original import Original
@@ -81,6 +82,14 @@ def push_with_podman(book, original, tools, layout):
     for form in ("oci", "v2s2"):
         tools.podman("push", *policy, PLAIN, "--format", form, image, f"docker://{original.host}/by/podman:{form}")
         book.adopt(original.client(), "by/podman", form)
+
+
+def push_with_docker(book, original, docker, folder, body):
+    images.build(docker, folder, "volume:docker", [body(200_000), body(100_000)], base="scratch")
+    name = f"{original.host}/by/docker:one"
+    docker.run(["docker", "tag", "volume:docker", name])
+    docker.run(["docker", "push", name])
+    assert book.adopt(original.client(), "by/docker", "one")["mediaType"] == DOCKER_MANIFEST
 
 
 def push_by_hand(book, client, body):
@@ -189,12 +198,13 @@ def lost(before_manifests, before_blobs, book):
                     if (name, digest) not in book.manifests]
 
 
-def test_there_and_back(original, ours, tools, layout, body):
+def test_there_and_back(original, ours, docker, tools, layout, body, scratch):
     book = Book()
     original.start()
     client = original.client()
     push_with_skopeo(book, original, tools, layout, body)
     push_with_podman(book, original, tools, layout)
+    push_with_docker(book, original, docker, scratch, body)
     push_by_hand(book, client, body)
     push_by_mounts(book, client, "only/mounts")
     push_aliases(book, client, ours.root, body)
