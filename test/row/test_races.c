@@ -137,8 +137,78 @@ static void test_same_blob(void **state)
     assert_int_equal(count_files(*state, "data"), 1);
 }
 
+/* ---- Lists while others come and go. ----------------------------------------------------------
+ */
+
+enum { STEADY = 60, PAGES = 40 };
+
+static void put_tag(struct bench *b, const char *tag, int want)
+{
+    char target[128];
+    (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", tag);
+    struct call c = {METHOD_PUT,         target, "Content-Type: " OCI_MEDIA_INDEX "\r\n",
+                     span_of(bodies[0]), 0,      SIZE_MAX};
+    struct answer a = bench_call(b, &c);
+    assert_int_equal(a.code, want);
+    answer_fini(&a);
+}
+
+static void *come_and_go(void *ctx)
+{
+    struct worker *w = ctx;
+    for (int i = 0; i < ROUNDS; i++) {
+        char tag[32], target[64];
+        (void)snprintf(tag, sizeof(tag), "passing-%d-%u", i % 7, w->seed);
+        (void)snprintf(target, sizeof(target), "/v2/app/manifests/%s", tag);
+        put_tag(w->bench, tag, 201);
+        w->worst = bench_code(w->bench, METHOD_DELETE, target, SPAN(""));
+    }
+    return NULL;
+}
+
+/* Walks the whole list, seven at a time; how many of the steady tags it saw, in order. */
+static unsigned walk_pages(struct bench *b)
+{
+    char target[128] = "/v2/app/tags/list?n=7";
+    unsigned seen = 0;
+    for (bool more = true; more;) {
+        struct answer a = bench_ask(b, METHOD_GET, target, SPAN(""));
+        assert_int_equal(a.code, 200);
+        for (char *at = a.body.p; (at = strstr(at, "\"steady-")); at++)
+            seen += (unsigned)atoi(at + strlen("\"steady-")) == seen;
+        const char *link = answer_header(&a, "Link");
+        more = link != NULL;
+        if (more)
+            (void)snprintf(target, sizeof(target), "%.*s", (int)strcspn(link + 1, ">"), link + 1);
+        answer_fini(&a);
+    }
+    return seen;
+}
+
+static void test_lists_have_no_gaps(void **state)
+{
+    pthread_t threads[2];
+    struct worker workers[2];
+    for (int i = 0; i < STEADY; i++) {
+        char tag[32];
+        (void)snprintf(tag, sizeof(tag), "steady-%03d", i);
+        put_tag(*state, tag, 201);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        workers[i] = (struct worker){*state, i, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, come_and_go, &workers[i]), 0);
+    }
+    for (int i = 0; i < PAGES; i++)
+        assert_int_equal(walk_pages(*state), STEADY);
+    for (int i = 0; i < 2; i++) {
+        (void)pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].worst, 202);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {ROW_TEST(test_tags_and_manifests), ROW_TEST(test_same_blob)};
+    const struct CMUnitTest tests[] = {ROW_TEST(test_tags_and_manifests), ROW_TEST(test_same_blob),
+                                       ROW_TEST(test_lists_have_no_gaps)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
