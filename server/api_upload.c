@@ -180,7 +180,14 @@ static enum rc upload_parse(struct op *op, const struct request *rq)
 static enum rc status_open(struct op *op)
 {
     struct upload_op *u = of(op);
-    return upload_size(op->store, u->repo, u->id, &u->offset, op->fault);
+    /* Held by somebody: what it says would be out of date at once, so better wait; but not for
+     * ever, somebody may be sending a large layer. */
+    enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
+    if (rc == RC_UPLOAD_BUSY && op->last_try)
+        return upload_size(op->store, u->repo, u->id, &u->offset, op->fault);
+    if (rc == RC_OK)
+        u->offset = upload_offset(u->upload);
+    return rc;
 }
 
 static void status_reply(struct op *op, struct reply *r)
@@ -274,6 +281,7 @@ const struct operation api_upload_status = {
     .size = sizeof(struct upload_op),
     .parse = upload_parse,
     .open = status_open,
+    .close = release,
     .reply = status_reply,
 };
 

@@ -4,6 +4,7 @@
  * things is here.
  *
  *   READ ──head──► POOL ⇄ BODY        POOL ──closed──► SEND ⇄ FILE
+ *                  POOL ⇄ WAIT        an upload is busy: the same turn again, a little later
  *    ▲              a turn of the operation             │
  *    └───────────── next request ◄──── LINGER ◄─────────┘ answered, more of it to come
  *
@@ -13,60 +14,16 @@
  * While a turn is in the pool, the loop reads on into a second slab, so that the network
  * and the hash overlap; when that is full, reading stops, and the client waits.
  */
-#include "server/conn.h"
-
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "server/access.h"
+#include "server/conn_state.h"
 #include "server/error.h"
-#include "server/input.h"
-#include "server/output.h"
-#include "server/run.h"
-
-enum conn_state {
-    CONN_READ,   /* loop: a head is awaited, or arriving */
-    CONN_POOL,   /* pool: the operation takes a turn */
-    CONN_BODY,   /* loop: the operation waits for more of the body */
-    CONN_SEND,   /* loop: the answer goes out, or waits for the socket */
-    CONN_FILE,   /* pool: a piece of a file goes out */
-    CONN_LINGER, /* loop: answered; what the client still sends is thrown away */
-    CONN_CLOSING /* the handle is being closed */
-};
-
-enum fate { FATE_OPEN, FATE_DOOMED };
-
-struct conn {
-    struct server *server;
-    struct conn *prev, *next;
-    enum conn_state state;
-    enum fate fate; /* doomed: closes as soon as the pool gives back */
-    uv_poll_t poll;
-    int armed; /* the events that poll reports */
-    struct wire wire;
-    struct hop hop;
-    uint64_t deadline; /* loop time in ms; 0: none */
-
-    struct input in;
-    struct output out;
-    enum connection after; /* the answer: keep the connection or close it? */
-    enum run_turn turn;    /* the one in the pool, with these bytes of the body */
-    struct slab *piece;
-    enum output_next file_next; /* what the pool said of the last piece of a file */
-
-    struct arena arena; /* of the request */
-    struct run run;
-    struct access access;
-};
 
 enum {
     READS_PER_EVENT = 4,
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
     FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
+    WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon */
     LINGER_MS = 30 * 1000  /* RFC 9112 §9.6: time for the client to see the answer */
 };
-
-static void advance(struct conn *c);
 
 static void set_deadline(struct conn *c, uint64_t ms)
 {
@@ -86,6 +43,7 @@ static int wanted_events(const struct conn *c)
     case CONN_LINGER:
         return room ? UV_READABLE : 0;
     case CONN_POOL:
+    case CONN_WAIT:
         return room && c->in.state == IN_BODY ? UV_READABLE : 0;
     case CONN_SEND:
         return UV_WRITABLE;
@@ -109,11 +67,16 @@ static void arm(struct conn *c, int events)
 
 /* Events that are reported and not wanted are only switched off when they come: most
  * requests are over before that. */
-static void watch(struct conn *c)
+void conn_watch(struct conn *c)
 {
     int wanted = wanted_events(c);
     if ((c->armed & wanted) != wanted)
         arm(c, wanted);
+}
+
+void conn_unwatch(struct conn *c)
+{
+    arm(c, 0);
 }
 
 /* ---- Answering. ------------------------------------------------------------------------- */
@@ -203,6 +166,13 @@ static void end_operation(struct conn *c)
 static void after_run(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
+    if (c->run.rc == RC_UPLOAD_BUSY && c->waits < WAITS_MAX && c->fate == FATE_OPEN) {
+        c->state = CONN_WAIT; /* nothing is lost: open comes before the first byte */
+        c->waits++;
+        conn_wait(c);
+        conn_watch(c);
+        return;
+    }
     slab_give(&c->server->slabs, c->piece);
     c->piece = NULL;
     c->state = CONN_BODY;
@@ -210,18 +180,28 @@ static void after_run(struct hop *h)
         conn_close(c);
     else if (c->run.state == RUN_CLOSED)
         end_operation(c);
-    advance(c);
+    conn_advance(c);
+}
+
+static void submit_run(struct conn *c)
+{
+    c->state = CONN_POOL;
+    c->deadline = 0;
+    c->hop.run = run_hop;
+    c->hop.done = after_run;
+    pool_submit(&c->server->pool, &c->hop);
 }
 
 static void submit_turn(struct conn *c, enum run_turn turn)
 {
-    c->state = CONN_POOL;
-    c->deadline = 0;
     c->turn = turn;
     c->piece = turn == RUN_ABORT ? NULL : input_take_body(&c->in);
-    c->hop.run = run_hop;
-    c->hop.done = after_run;
-    pool_submit(&c->server->pool, &c->hop);
+    submit_run(c);
+}
+
+void conn_abort(struct conn *c)
+{
+    submit_turn(c, RUN_ABORT);
 }
 
 static void file_hop(struct hop *h)
@@ -243,12 +223,34 @@ static void submit_file(struct conn *c)
 
 /* ---- One request after the other. ------------------------------------------------------- */
 
+static enum rc make_run(struct conn *c)
+{
+    struct run_env env = {c->server->store, c->server->config, &c->arena};
+    enum rc rc = run_begin(&c->run, &c->in.head, &env);
+    if (rc == RC_OK)
+        c->run.op->last_try = c->waits == WAITS_MAX;
+    return rc;
+}
+
+/* The same turn, with the same bytes, from the beginning. */
+void conn_try_again(struct conn *c)
+{
+    if (c->state != CONN_WAIT)
+        return;
+    enum rc rc = make_run(c);
+    if (rc == RC_OK) {
+        submit_run(c);
+        return;
+    }
+    answer_error(c, rc); /* the settings have changed meanwhile */
+    conn_advance(c);
+}
+
 /* The head is complete: answer at once, or go on in the pool. */
 static void begin_operation(struct conn *c)
 {
-    struct run_env env = {c->server->store, c->server->config, &c->arena};
     access_request(&c->access, &c->in.head);
-    enum rc rc = run_begin(&c->run, &c->in.head, &env);
+    enum rc rc = make_run(c);
     if (rc != RC_OK)
         answer_error(c, rc);
     else if (run_has_turns(&c->run))
@@ -257,11 +259,12 @@ static void begin_operation(struct conn *c)
         answer(c);
 }
 
-static void begin_request(struct conn *c)
+void conn_begin_request(struct conn *c)
 {
     arena_fini(&c->arena);
     arena_init(&c->arena);
     c->run = (struct run){0};
+    c->waits = 0;
     c->state = CONN_READ;
     access_begin(&c->access);
     input_begin(&c->in, &c->arena);
@@ -358,7 +361,7 @@ static bool step_linger(struct conn *c)
     input_parse(&c->in);
     input_drop_body(&c->in);
     if (c->after == CONNECTION_KEEP && c->in.state == IN_DONE) {
-        begin_request(c);
+        conn_begin_request(c);
         return true;
     }
     if (c->in.state != IN_BODY)
@@ -382,6 +385,7 @@ static bool step(struct conn *c)
     case CONN_LINGER:
         return step_linger(c);
     case CONN_POOL:
+    case CONN_WAIT:
     case CONN_FILE:
     case CONN_CLOSING:
         return false;
@@ -389,11 +393,11 @@ static bool step(struct conn *c)
     return false;
 }
 
-static void advance(struct conn *c)
+void conn_advance(struct conn *c)
 {
     while (step(c))
         ;
-    watch(c);
+    conn_watch(c);
 }
 
 static void after_file(struct hop *h)
@@ -404,9 +408,9 @@ static void after_file(struct hop *h)
     if (c->fate == FATE_DOOMED || c->file_next == OUTPUT_BROKEN)
         conn_close(c);
     else if (c->file_next != OUTPUT_WAIT)
-        advance(c);
+        conn_advance(c);
     else
-        watch(c);
+        conn_watch(c);
 }
 
 /* ---- Events. ---------------------------------------------------------------------------- */
@@ -419,7 +423,7 @@ static void read_some(struct conn *c)
             return;
         if (c->state == CONN_READ && idle)
             set_deadline(c, c->server->config->timeout_head);
-        if (c->state == CONN_POOL)
+        if (c->state == CONN_POOL || c->state == CONN_WAIT)
             input_parse(&c->in);
     }
 }
@@ -440,129 +444,5 @@ static void on_event(uv_poll_t *p, int status, int events)
         read_some(c);
     if (events & wanted & UV_WRITABLE)
         set_deadline(c, c->server->config->timeout_stall);
-    advance(c);
-}
-
-/* ---- Coming and going. ------------------------------------------------------------------ */
-
-static void unlink_conn(struct conn *c)
-{
-    struct server *s = c->server;
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        s->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
-    s->conn_count--;
-}
-
-static void on_closed(uv_handle_t *h)
-{
-    struct conn *c = container_of((uv_poll_t *)h, struct conn, poll);
-    struct server *s = c->server;
-    (void)close(c->wire.fd);
-    free(c);
-    server_conn_gone(s);
-}
-
-static void destroy(struct conn *c)
-{
-    if (c->state != CONN_READ && c->state != CONN_LINGER)
-        access_abandoned(&c->access, output_body_sent(&c->out));
-    c->state = CONN_CLOSING;
-    int file = run_take_file(&c->run);
-    if (file >= 0)
-        (void)close(file);
-    output_fini(&c->out);
-    input_fini(&c->in);
-    arena_fini(&c->arena);
-    unlink_conn(c);
-    arm(c, 0);
-    uv_close((uv_handle_t *)&c->poll, on_closed);
-}
-
-void conn_close(struct conn *c)
-{
-    pool_assert_loop(&c->server->pool);
-    switch (c->state) {
-    case CONN_POOL:
-    case CONN_FILE:
-        c->fate = FATE_DOOMED;
-        return;
-    case CONN_BODY:
-        c->fate = FATE_DOOMED;
-        if (c->run.state == RUN_CLOSED)
-            destroy(c);
-        else
-            submit_turn(c, RUN_ABORT);
-        return;
-    case CONN_READ:
-    case CONN_SEND:
-    case CONN_LINGER:
-        destroy(c);
-        return;
-    case CONN_CLOSING:
-        return;
-    }
-}
-
-void conn_open(struct server *s, int fd, const struct sockaddr *peer)
-{
-    struct conn *c = must_calloc(sizeof(*c));
-    c->server = s;
-    if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
-        (void)close(fd);
-        free(c);
-        return;
-    }
-    wire_init_plain(&c->wire, fd);
-    arena_init(&c->arena);
-    output_init(&c->out);
-    input_init(&c->in, &s->slabs);
-    access_init(&c->access, peer, s->config);
-    c->next = s->conns;
-    if (c->next)
-        c->next->prev = c;
-    s->conns = c;
-    s->conn_count++;
-    begin_request(c);
-    watch(c);
-}
-
-/* Each of these may take connections out of the list as it walks. */
-static void for_each(struct server *s, void (*f)(struct conn *c))
-{
-    struct conn *next;
-    for (struct conn *c = s->conns; c; c = next) {
-        next = c->next;
-        f(c);
-    }
-}
-
-static void tick(struct conn *c)
-{
-    if (c->deadline != 0 && uv_now(&c->server->loop) >= c->deadline)
-        conn_close(c);
-}
-
-static void drain(struct conn *c)
-{
-    if (c->state == CONN_READ && input_is_idle(&c->in))
-        conn_close(c);
-}
-
-void conn_tick_all(struct server *s)
-{
-    for_each(s, tick);
-}
-
-void conn_drain_all(struct server *s)
-{
-    for_each(s, drain);
-}
-
-void conn_close_all(struct server *s)
-{
-    for_each(s, conn_close);
+    conn_advance(c);
 }

@@ -43,6 +43,7 @@ struct op {
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */
     int file;            /* open or finish may put a file to be sent here, whose owner is then the
                             connection; -1 */
+    bool last_try;       /* open: what is busy now will not be waited for any longer */
     const char *error_headers; /* "Name: value\r\n" for the answer if it fails, or NULL */
 };
 

@@ -26,6 +26,7 @@ static void go_down(struct server *s)
     close_handle((uv_handle_t *)&s->on_int);
     close_handle((uv_handle_t *)&s->tick);
     close_handle((uv_handle_t *)&s->drain_end);
+    close_handle((uv_handle_t *)&s->again);
 }
 
 void server_conn_gone(struct server *s)
@@ -83,6 +84,7 @@ enum rc server_init(struct server *s, struct config *config, struct store *store
     (void)uv_signal_init(&s->loop, &s->on_int);
     (void)uv_timer_init(&s->loop, &s->tick);
     (void)uv_timer_init(&s->loop, &s->drain_end);
+    (void)uv_timer_init(&s->loop, &s->again);
     enum rc rc = listener_open(s, config->http_addr, &s->listener, f);
     if (rc != RC_OK) {
         go_down(s);

@@ -32,6 +32,7 @@ struct server {
     uv_signal_t on_term, on_int;
     uv_timer_t tick;      /* once a second: what has waited too long is closed */
     uv_timer_t drain_end; /* the end of the drain time */
+    uv_timer_t again;     /* runs while connections wait for an upload that is busy */
 };
 
 /* Opens the loop, the signals and the listener. config and store are borrowed. */

@@ -255,6 +255,98 @@ static void test_gone_mid_body(void **state)
     free((char *)content.p);
 }
 
+/* A client that was cut off and goes on at once: it is not told of bytes that are still on their
+ * way, and not refused because the connection that was cut still holds the upload. */
+static void test_cut_and_resumed_at_once(void **state)
+{
+    struct rig *r = *state;
+    struct span content = pattern_bytes(400000, 15);
+    for (int i = 0; i < 20; i++) {
+        struct client cut, next;
+        char path[512];
+        client_open(&cut, r);
+        client_open(&next, r);
+        begin_upload(&cut, path);
+        send_head(&cut, path, "Content-Length: 400000\r\n");
+        assert_true(client_send(&cut, span_head(content, 300000)));
+        client_close(&cut);
+        send_text(&next, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+        assert_int_equal(client_response(&next, NULL), 204);
+        assert_string_equal(client_header("Range"), "0-299999");
+        send_head(&next, path, "Content-Length: 100000\r\nContent-Range: 300000-399999\r\n");
+        assert_true(client_send(&next, span_skip(content, 300000)));
+        assert_int_equal(client_response(&next, NULL), 202);
+        finish_upload(&next, path, content);
+        client_close(&next);
+        rig_until_idle(r);
+    }
+    free((char *)content.p);
+}
+
+/* Somebody else's upload, as another process would hold it. */
+static struct upload *hold(struct rig *r, const char *path)
+{
+    struct name app;
+    struct upload *u = NULL;
+    const char *id = strstr(path, "uploads/") + strlen("uploads/");
+    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
+    assert_int_equal(upload_open(r->store, app, span_from(id, UPLOAD_ID_LEN), &u, NULL), RC_OK);
+    return u;
+}
+
+/* Waits while it is held, goes on when it is let go, and in the end says that it is busy. */
+static void test_busy_upload(void **state)
+{
+    struct rig *r = *state;
+    struct client c;
+    char path[512];
+    client_open(&c, r);
+    begin_upload(&c, path);
+    struct upload *held = hold(r, path);
+    send_head(&c, path, "Content-Length: 5\r\n");
+    client_send_str(&c, "hello");
+    for (int i = 0; i < 50; i++) {
+        rig_turn(r);
+        client_read(&c, 100);
+    }
+    assert_int_equal(c.got.n, 0);
+    upload_close(held);
+    assert_int_equal(client_response(&c, NULL), 202);
+    held = hold(r, path);
+    send_head(&c, path, "Content-Length: 5\r\n");
+    client_send_str(&c, "again");
+    assert_int_equal(client_response(&c, NULL), 409);
+    send_text(&c, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", path);
+    assert_int_equal(client_response(&c, NULL), 204);
+    assert_string_equal(client_header("Range"), "0-4");
+    upload_close(held);
+    finish_upload(&c, path, SPAN("hello"));
+    client_close(&c);
+    rig_until_idle(r);
+}
+
+/* The client, or the server, ends it while it waits. */
+static void test_gone_while_it_waits(void **state)
+{
+    struct rig *r = *state;
+    for (int i = 0; i < 2; i++) {
+        struct client c;
+        char path[512];
+        client_open(&c, r);
+        begin_upload(&c, path);
+        struct upload *held = hold(r, path);
+        send_head(&c, path, "Content-Length: 5\r\n");
+        client_send_str(&c, "hel");
+        for (int turns = 0; turns < 30; turns++)
+            rig_turn(r);
+        if (i == 0)
+            conn_close_all(&r->server);
+        client_close(&c);
+        upload_close(held);
+        rig_until_idle(r);
+    }
+}
+
 /* The server closes connections at any moment of their lives. */
 static void test_closed_by_the_server(void **state)
 {
@@ -459,6 +551,9 @@ int main(void)
         TEST(test_many_chunk_sizes),
         TEST(test_trailers),
         TEST(test_gone_mid_body),
+        TEST(test_cut_and_resumed_at_once),
+        TEST(test_busy_upload),
+        TEST(test_gone_while_it_waits),
         TEST(test_closed_by_the_server),
         TEST(test_expect_continue),
         TEST(test_expect_continue_and_go_on),

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conn_life: how connections come, wait and go, one by one and all together.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/conn_state.h"
+
+enum { WAIT_MS = 20 }; /* between two looks at a busy upload */
+
+static void unlink_conn(struct conn *c)
+{
+    struct server *s = c->server;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        s->conns = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    s->conn_count--;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct conn *c = container_of((uv_poll_t *)h, struct conn, poll);
+    struct server *s = c->server;
+    (void)close(c->wire.fd);
+    free(c);
+    server_conn_gone(s);
+}
+
+static void destroy(struct conn *c)
+{
+    if (c->state != CONN_READ && c->state != CONN_LINGER)
+        access_abandoned(&c->access, output_body_sent(&c->out));
+    c->state = CONN_CLOSING;
+    int file = run_take_file(&c->run);
+    if (file >= 0)
+        (void)close(file);
+    slab_give(&c->server->slabs, c->piece);
+    output_fini(&c->out);
+    input_fini(&c->in);
+    arena_fini(&c->arena);
+    unlink_conn(c);
+    conn_unwatch(c);
+    uv_close((uv_handle_t *)&c->poll, on_closed);
+}
+
+void conn_close(struct conn *c)
+{
+    pool_assert_loop(&c->server->pool);
+    switch (c->state) {
+    case CONN_POOL:
+    case CONN_FILE:
+        c->fate = FATE_DOOMED;
+        return;
+    case CONN_BODY:
+        c->fate = FATE_DOOMED;
+        if (c->run.state == RUN_CLOSED)
+            destroy(c);
+        else
+            conn_abort(c);
+        return;
+    case CONN_READ:
+    case CONN_WAIT:
+    case CONN_SEND:
+    case CONN_LINGER:
+        destroy(c);
+        return;
+    case CONN_CLOSING:
+        return;
+    }
+}
+
+void conn_open(struct server *s, int fd, const struct sockaddr *peer)
+{
+    struct conn *c = must_calloc(sizeof(*c));
+    c->server = s;
+    if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
+        (void)close(fd);
+        free(c);
+        return;
+    }
+    wire_init_plain(&c->wire, fd);
+    arena_init(&c->arena);
+    output_init(&c->out);
+    input_init(&c->in, &s->slabs);
+    access_init(&c->access, peer, s->config);
+    c->next = s->conns;
+    if (c->next)
+        c->next->prev = c;
+    s->conns = c;
+    s->conn_count++;
+    conn_begin_request(c);
+    conn_watch(c);
+}
+
+/* Each of these may take connections out of the list as it walks. */
+static void for_each(struct server *s, void (*f)(struct conn *c))
+{
+    struct conn *next;
+    for (struct conn *c = s->conns; c; c = next) {
+        next = c->next;
+        f(c);
+    }
+}
+
+static void tick(struct conn *c)
+{
+    if (c->deadline != 0 && uv_now(&c->server->loop) >= c->deadline)
+        conn_close(c);
+}
+
+static void drain(struct conn *c)
+{
+    if (c->state == CONN_READ && input_is_idle(&c->in))
+        conn_close(c);
+}
+
+static void on_again(uv_timer_t *t)
+{
+    for_each(container_of(t, struct server, again), conn_try_again);
+}
+
+void conn_wait(struct conn *c)
+{
+    if (!uv_is_active((uv_handle_t *)&c->server->again))
+        (void)uv_timer_start(&c->server->again, on_again, WAIT_MS, 0);
+}
+
+void conn_tick_all(struct server *s)
+{
+    for_each(s, tick);
+}
+
+void conn_drain_all(struct server *s)
+{
+    for_each(s, drain);
+}
+
+void conn_close_all(struct server *s)
+{
+    for_each(s, conn_close);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * conn_state: what a connection is, for the two files that are its code: conn.c moves its
+ * requests, conn_life.c makes and ends it. Nobody else looks inside. Loop thread.
+ */
+#ifndef SERVER_CONN_STATE_H
+#define SERVER_CONN_STATE_H
+
+#include "server/access.h"
+#include "server/conn.h"
+#include "server/input.h"
+#include "server/output.h"
+#include "server/run.h"
+
+enum conn_state {
+    CONN_READ,   /* loop: a head is awaited, or arriving */
+    CONN_POOL,   /* pool: the operation takes a turn */
+    CONN_WAIT,   /* loop: the upload is busy; the turn will be taken again */
+    CONN_BODY,   /* loop: the operation waits for more of the body */
+    CONN_SEND,   /* loop: the answer goes out, or waits for the socket */
+    CONN_FILE,   /* pool: a piece of a file goes out */
+    CONN_LINGER, /* loop: answered; what the client still sends is thrown away */
+    CONN_CLOSING /* the handle is being closed */
+};
+
+enum fate { FATE_OPEN, FATE_DOOMED };
+
+struct conn {
+    struct server *server;
+    struct conn *prev, *next;
+    enum conn_state state;
+    enum fate fate; /* doomed: closes as soon as the pool gives back */
+    uv_poll_t poll;
+    int armed; /* the events that poll reports */
+    struct wire wire;
+    struct hop hop;
+    uint64_t deadline; /* loop time in ms; 0: none */
+
+    struct input in;
+    struct output out;
+    enum connection after; /* the answer: keep the connection or close it? */
+    enum run_turn turn;    /* the one in the pool, with these bytes of the body */
+    struct slab *piece;
+    unsigned waits;             /* how often this request has waited for an upload */
+    enum output_next file_next; /* what the pool said of the last piece of a file */
+
+    struct arena arena; /* of the request */
+    struct run run;
+    struct access access;
+};
+
+/* conn.c: gets ready for a request, and goes on as far as there is something to do. */
+void conn_begin_request(struct conn *c);
+void conn_advance(struct conn *c);
+/* conn.c: has the socket watched for what the state needs, or not at all. */
+void conn_watch(struct conn *c);
+void conn_unwatch(struct conn *c);
+/* conn.c: one last turn, in which the operation lets go of what it holds. */
+void conn_abort(struct conn *c);
+/* conn.c: the turn that found its upload busy is taken again. */
+void conn_try_again(struct conn *c);
+/* conn_life.c: that will be done in a moment. */
+void conn_wait(struct conn *c);
+
+#endif
