@@ -62,11 +62,6 @@ struct path layout_repo_layers(struct name repo)
     return PATH(REPO "/_layers", SPAN_ARG(repo.s));
 }
 
-struct path layout_repo_manifests(struct span repo)
-{
-    return PATH(REPO "/_manifests", SPAN_ARG(repo));
-}
-
 struct path layout_repo_tags(struct name repo)
 {
     return PATH(REPO "/_manifests/tags", SPAN_ARG(repo.s));

@@ -21,7 +21,6 @@ struct path layout_blob(const struct digest *d); /* the data */
 
 struct path layout_repo(struct span repo); /* also of a name not yet known to be valid */
 struct path layout_repo_layers(struct name repo);
-struct path layout_repo_manifests(struct span repo);
 struct path layout_repo_tags(struct name repo);
 struct path layout_repo_uploads(struct span repo);
 struct path layout_repo_revisions(struct span repo, enum digest_alg alg);

@@ -29,8 +29,6 @@ struct store;
 /* Opens the tree below root, making what is missing. RC_IO if it cannot be used. */
 enum rc store_open(const char *root, struct store **out, struct fault *f) MUST_CHECK;
 void store_close(struct store *s);
-/* Can the root be read and reached? For health. */
-enum rc store_check(struct store *s, struct fault *f) MUST_CHECK;
 
 /* ---- Blobs. A blob is seen through a repository that links it. -------------------------- */
 

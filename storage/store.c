@@ -37,12 +37,6 @@ void store_close(struct store *s)
     free(s);
 }
 
-enum rc store_check(struct store *s, struct fault *f)
-{
-    struct file_info info;
-    return file_stat(&s->tree, layout_repositories().s, &info, f);
-}
-
 enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f)
 {
     struct arena a;
