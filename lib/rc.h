@@ -47,6 +47,7 @@ enum rc {
     /* The server's own. */
     RC_NOT_FOUND, /* storage: no such file; never reaches a client as it is */
     RC_UNAVAILABLE,
+    RC_GC_RUNNING, /* a collection is in progress already */
     RC_NO_SPACE,
     RC_IO,
     RC_INTERNAL,

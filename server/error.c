@@ -41,6 +41,7 @@ static const struct error_row rows[RC_COUNT] = {
 
     [RC_NOT_FOUND] = {404, "UNSUPPORTED", "not found"},
     [RC_UNAVAILABLE] = {503, "UNAVAILABLE", "service unavailable"},
+    [RC_GC_RUNNING] = {409, "UNAVAILABLE", "a garbage collection is running already"},
     [RC_NO_SPACE] = {507, "UNKNOWN", "no space left to store this"},
     [RC_IO] = {500, "UNKNOWN", "unknown error"},
     [RC_INTERNAL] = {500, "UNKNOWN", "unknown error"},

@@ -26,6 +26,24 @@
 
 struct store;
 
+/* ---- Pins. ------------------------------------------------------------------------------
+ *
+ * A client that was told that something is there will build on it: a blob it has uploaded,
+ * mounted or asked for (blob_promise), a manifest (manifest_put, manifest_promise). From then on
+ * that is pinned in its repository: a collection leaves it alone
+ *
+ *   - until a manifest that needs it is accepted, or the manifest itself gets a tag; then for
+ *     STORE_LINGER_MS more, or, while another push to the repository is under way, for the grace
+ *     period: that one may have been told the same;
+ *   - else until the grace period is over, and no upload in the repository is being written to.
+ *
+ * Pins are memory. What is left of them for the next process, or when there are too many, is
+ * the link's time of modification: when it was last promised, or 1970 once it was used.
+ * An operation on something that is being removed at this moment waits until that is over: as
+ * long as one unlink takes.
+ */
+enum { STORE_LINGER_MS = 2000 };
+
 /* Opens the tree below root, making what is missing. RC_IO if it cannot be used. */
 enum rc store_open(const char *root, struct store **out, struct fault *f) MUST_CHECK;
 void store_close(struct store *s);
@@ -43,6 +61,9 @@ struct blob {
 /* RC_BLOB_UNKNOWN if the repository does not link it or its data is gone. */
 enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f) MUST_CHECK; /* out->fd is -1 */
+/* The same, and pins it: for whoever will rely on the answer. */
+enum rc blob_promise(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                     struct fault *f) MUST_CHECK;
 enum rc blob_open(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f) MUST_CHECK;
 void blob_close(struct blob *b);
@@ -96,6 +117,10 @@ struct manifest {
 /* RC_MANIFEST_UNKNOWN for an unknown tag or digest, or if its data is gone. */
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
                      struct arena *a, struct manifest *out, struct fault *f) MUST_CHECK;
+
+/* Pins the manifest, if it is there: for whoever will put it into an index. RC_MANIFEST_UNKNOWN. */
+enum rc manifest_promise(struct store *s, struct name repo, const struct digest *d,
+                         struct fault *f) MUST_CHECK;
 
 /* What a client pushes. */
 struct manifest_new {
@@ -154,5 +179,90 @@ enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct
 /* Repositories that have a manifest or an upload. */
 enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct list *out,
                   struct fault *f) MUST_CHECK;
+
+/* ---- For the collection (gc/): looking at everything. ----------------------------------- */
+
+enum walk_kind {
+    WALK_REPOS,     /* every directory that holds a repository's parts */
+    WALK_MANIFESTS, /* of a repository, and so on */
+    WALK_LAYERS,
+    WALK_TAGS,
+    WALK_UPLOADS,
+    WALK_BLOBS /* the data, all repositories' */
+};
+
+enum found_state {
+    FOUND,       /* all of it */
+    FOUND_EMPTY, /* a directory without the file that counts: nothing, for every client */
+    FOUND_BAD    /* something that cannot be read; `why` says more */
+};
+
+struct found {
+    enum found_state state;
+    struct span name;     /* repository, tag or upload; until the next call */
+    struct digest digest; /* manifest, layer or blob, by the name of its place; alg is DIGEST_ALGS
+                             if that is no digest, or where it is a directory that is bad */
+    struct digest target; /* FOUND, layer or tag: what the link says */
+    uint64_t size;        /* FOUND, blob */
+    const char *why;      /* FOUND_BAD; until the next call */
+};
+
+struct walk;
+
+/* In no order. What comes or goes meanwhile may be seen or not. One entry a call, so that a
+ * step is short however large the directory. repo is not looked at for repositories and blobs. */
+struct walk *walk_begin(struct store *s, enum walk_kind kind, struct name repo);
+bool walk_next(struct walk *w, struct found *out); /* false: there is no more */
+void walk_end(struct walk *w);                     /* w may be NULL */
+
+/* A manifest's document, whatever the repository. RC_MANIFEST_UNKNOWN: its data is gone;
+ * RC_MANIFEST_INVALID: it is not what its digest says, or no manifest. */
+enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
+                      struct oci_manifest *out, struct fault *f) MUST_CHECK;
+
+/* ---- For the collection: removing. ------------------------------------------------------
+ *
+ * The caller has found that nothing it has read needs a thing. These look for what a client has
+ * been told or has pushed since collection_begin, and remove only what neither keeps.
+ */
+
+enum verdict {
+    VERDICT_REMOVED,  /* with dry_run: would be */
+    VERDICT_PINNED,   /* kept: a pin holds it, or it was used since collection_begin */
+    VERDICT_SETTLING, /* kept: a pin holds it that ends in STORE_LINGER_MS */
+    VERDICT_GONE      /* it was not there any more */
+};
+
+struct collection {
+    uint64_t grace_ms;
+    bool dry_run;
+};
+
+/* RC_GC_RUNNING if there is one already, in this process or in another on the same tree. */
+enum rc collection_begin(struct store *s, const struct collection *c, struct fault *f) MUST_CHECK;
+void collection_end(struct store *s);
+
+enum rc collect_layer(struct store *s, struct name repo, const struct digest *d,
+                      enum verdict *out, struct fault *f) MUST_CHECK;
+/* The manifest's link, not its data. Call it for what reaches others before those: a client that
+ * pushes an index keeps its children, if they are still there, and theirs. */
+enum rc collect_manifest(struct store *s, struct name repo, const struct digest *d,
+                         enum verdict *out, struct fault *f) MUST_CHECK;
+/* What the tag remembers of manifests that the repository has no longer. */
+enum rc collect_history(struct store *s, struct name repo, struct tag tag,
+                        struct fault *f) MUST_CHECK;
+/* An upload that has received nothing for age_ms. */
+enum rc collect_upload(struct store *s, struct name repo, struct span id, uint64_t age_ms,
+                       enum verdict *out, struct fault *f) MUST_CHECK;
+/* Empty directories in the repository; all of it, if it has nothing but those. */
+enum rc collect_repo(struct store *s, struct name repo, enum verdict *out,
+                     struct fault *f) MUST_CHECK;
+/* Puts what was removed so far on the disk for good: between links and the data they need. */
+enum rc collection_sync(struct store *s, struct fault *f) MUST_CHECK;
+/* The data. *bytes is its size, removed or kept. */
+enum rc collect_blob(struct store *s, const struct digest *d, enum verdict *out, uint64_t *bytes,
+                     struct fault *f) MUST_CHECK;
+/* Has no client been promised anything for STORE_LINGER_MS, or since the collection began? */
+bool collection_is_quiet(struct store *s);
 
 #endif

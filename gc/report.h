@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * report: what a run has seen and done. A plain value; whoever holds it may read it.
+ */
+#ifndef GC_REPORT_H
+#define GC_REPORT_H
+
+#include <time.h>
+
+#include "lib/buf.h"
+
+enum gc_phase { GC_SCAN, GC_SETTLE, GC_SWEEP, GC_OVER };
+const char *gc_phase_name(enum gc_phase p); /* "scan" */
+
+enum gc_outcome {
+    GC_UNFINISHED,
+    GC_DONE,    /* all was looked at; what is in `skipped` was kept */
+    GC_STOPPED, /* on demand */
+    GC_FAILED   /* `failure` says why; what was not done stays for the next run */
+};
+const char *gc_outcome_name(enum gc_outcome o); /* "done" */
+
+/* What could not be read, and why. */
+struct gc_skipped {
+    char what[384]; /* "repository: digest or tag" */
+    char reason[128];
+};
+enum { GC_SKIPPED_KEPT = 64 }; /* more than this are counted, not kept */
+
+/* With dry_run, what is "deleted" or "freed" is what would be. */
+struct gc_report {
+    enum gc_phase phase;
+    enum gc_outcome outcome;
+    bool dry_run, delete_untagged;
+    time_t started, ended; /* ended: 0 while it runs */
+    uint64_t duration_us;  /* working time and pauses */
+    uint64_t work_us;      /* working time alone */
+    uint64_t slices, longest_slice_us;
+
+    uint64_t repositories, manifests, links, uploads; /* seen */
+    uint64_t blobs, bytes;                            /* data seen, manifests' too */
+    uint64_t blobs_marked;
+    uint64_t blobs_eligible; /* of those seen; what is deleted of them, and kept because pinned: */
+    uint64_t blobs_deleted, bytes_freed;
+    uint64_t blobs_pinned, bytes_reclaimable; /* will go in a later run unless they are used */
+    uint64_t manifests_deleted, links_deleted, uploads_deleted, repositories_deleted;
+
+    uint64_t skipped_count;
+    struct gc_skipped skipped[GC_SKIPPED_KEPT];
+    char failure[256];
+};
+
+/* As a JSON object, on one line, without a newline. */
+void gc_report_print(const struct gc_report *r, struct buf *out);
+
+#endif
