@@ -130,6 +130,18 @@ const struct conf_option *conf_find(const struct conf *c, struct span key)
     return best;
 }
 
+const struct conf_option *conf_find_spelled(const struct conf *c, struct span key)
+{
+    for (const struct conf_option *o = c->table; o < c->table + c->count; o++) {
+        size_t i = 0;
+        while (i < key.n && (o->key[i] == key.p[i] || (o->key[i] == '_' && key.p[i] == '.')))
+            i++;
+        if (i == key.n && o->key[i] == '\0')
+            return o;
+    }
+    return NULL;
+}
+
 bool conf_is_section(const struct conf *c, struct span key)
 {
     for (size_t i = 0; i < c->count; i++) {

@@ -35,6 +35,17 @@ static void add_key(struct buf *b, const char *name)
     }
 }
 
+/* A variable's name has only one sign for the dots and the underscores of a key. */
+static void restore_underscores(const struct conf *c, struct buf *key)
+{
+    const struct conf_option *o = conf_find_spelled(c, buf_span(key));
+
+    if (o == NULL)
+        return;
+    buf_clear(key);
+    buf_add_str(key, o->key);
+}
+
 static enum rc put_scalar(struct conf *c, const struct conf_place *at, struct span value,
                           struct fault *f)
 {
@@ -76,6 +87,7 @@ static enum rc load_variable(struct conf *c, const char *variable, struct fault 
     buf_init(&key);
     conf_add_shown(&name_text, name);
     add_key(&key, name_text.p);
+    restore_underscores(c, &key);
     struct conf_place at = {
         .source = CONF_FROM_ENV,
         .name = name_text.p,

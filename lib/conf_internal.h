@@ -28,6 +28,8 @@ struct conf_text {
 
 /* The row of the key itself, else the nearest CONF_LATER or CONF_REFUSED row above it. */
 const struct conf_option *conf_find(const struct conf *c, struct span key);
+/* The row whose key is this one when its underscores are taken for dots, or NULL. */
+const struct conf_option *conf_find_spelled(const struct conf *c, struct span key);
 /* Are there rows below the key? */
 bool conf_is_section(const struct conf *c, struct span key);
 enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,

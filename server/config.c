@@ -13,6 +13,7 @@
 #include "lib/log.h"
 
 enum { LOG_FORMAT_LOGSTASH = LOG_JSON + 1, LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
+enum { GRACE_MIN_MS = 1000, SLICE_MIN_MS = 1, SLICE_MAX_MS = 1000 };
 
 _Static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 3,
                "the words of log.level stand in this order");
@@ -57,7 +58,12 @@ const struct conf_option config_table[] = {
     LATER("http.headers", "headers added to each answer"),
     LATER("http.http2", "HTTP/2"),
     LATER("http.h2c", "HTTP/2 without TLS"),
-    LATER("http.debug", "a second listener for metrics and health"),
+    {"http.debug.addr", CONF_STRING, AT(debug_addr), "", CONF_RESTART, NULL,
+     "address of a second listener, for health and metrics; empty: there is none"},
+    {"http.debug.prometheus.enabled", CONF_BOOL, AT(metrics_enabled), "false", CONF_RELOAD, NULL,
+     "metrics for Prometheus at that address"},
+    {"http.debug.prometheus.path", CONF_STRING, AT(metrics_path), METRICS_PATH, CONF_RELOAD, NULL,
+     "path of the metrics: " METRICS_PATH " is what there is"},
     REFUSED("http.tls", "", NO_TLS),
     REFUSED("http.tls.certificate", "", NO_TLS),
     REFUSED("http.tls.key", "", NO_TLS),
@@ -74,7 +80,14 @@ const struct conf_option config_table[] = {
      "allow clients to delete manifests, tags and blobs"},
     {"storage.maintenance.readonly.enabled", CONF_BOOL, AT(readonly), "false", CONF_RELOAD, NULL,
      "refuse all that would change something"},
-    LATER("storage.maintenance.uploadpurging", "removal of abandoned uploads"),
+    {"storage.maintenance.uploadpurging.enabled", CONF_BOOL, AT(purge_enabled), "true", CONF_RELOAD,
+     NULL, "remove uploads that were abandoned"},
+    {"storage.maintenance.uploadpurging.age", CONF_DURATION, AT(purge_age), "168h", CONF_RELOAD,
+     NULL, "how long an upload has received nothing when it counts as abandoned"},
+    {"storage.maintenance.uploadpurging.interval", CONF_DURATION, AT(purge_interval), "24h",
+     CONF_RELOAD, NULL, "how often they are looked for; 0: never"},
+    {"storage.maintenance.uploadpurging.dryrun", CONF_BOOL, AT(purge_dry_run), "false", CONF_RELOAD,
+     NULL, "log what would be removed, and remove nothing"},
     LATER("storage.cache", "cache of blob descriptors"),
     LATER("storage.redirect", "redirects to an object store"),
     LATER("storage.tag", "concurrency of tag lookups"),
@@ -84,6 +97,22 @@ const struct conf_option config_table[] = {
     REFUSED("storage.gcs", NULL, NO_DRIVER),
     REFUSED("storage.swift", NULL, NO_DRIVER),
     REFUSED("storage.oss", NULL, NO_DRIVER),
+
+    {"gc.interval", CONF_DURATION, AT(gc_interval), "0", CONF_RELOAD, NULL,
+     "how often garbage is collected by itself, such as 24h; 0: only on demand"},
+    {"gc.delete_untagged", CONF_BOOL, AT(gc_delete_untagged), "false", CONF_RELOAD, NULL,
+     "manifests that no tag leads to are garbage too"},
+    {"gc.grace", CONF_DURATION, AT(gc_grace), "1h", CONF_RELOAD, NULL,
+     "how long what was uploaded or asked for waits for its manifest; at least 1s"},
+    {"gc.writes", CONF_ENUM, AT(gc_writes), "hold", CONF_RELOAD, "hold|refuse",
+     "pushes meanwhile: hold serves them, refuse answers 503"},
+    {"gc.slice", CONF_DURATION, AT(gc_slice), "10ms", CONF_RELOAD, NULL,
+     "how long the collection works before it looks whether clients want something: 1ms to 1s"},
+
+    {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RESTART, NULL,
+     "address on which administrators are served, without any check; empty: there is none"},
+    {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,
+     "socket on which they are; empty: run/admin.sock in the root directory"},
 
     {"log.level", CONF_ENUM, AT(log_level), "info", CONF_RELOAD, "error|warn=warning|info|debug",
      "the least important lines to log: error, warn, info or debug"},
@@ -114,9 +143,33 @@ const struct conf_option config_table[] = {
 };
 const size_t config_table_count = array_len(config_table);
 
+static void settle_gc(struct config *c)
+{
+    if (c->gc_grace < GRACE_MIN_MS) {
+        c->gc_grace = GRACE_MIN_MS;
+        conf_warn(c->conf, "gc.grace: less than 1s is not safe, 1s is used");
+    }
+    if (c->gc_slice < SLICE_MIN_MS)
+        c->gc_slice = SLICE_MIN_MS;
+    if (c->gc_slice > SLICE_MAX_MS)
+        c->gc_slice = SLICE_MAX_MS;
+}
+
+static void settle_doors(struct config *c)
+{
+    if (c->admin_socket[0] == '\0')
+        c->admin_socket = arena_printf(&c->arena, "%s/run/admin.sock", c->root_directory);
+    if (strcmp(c->metrics_path, METRICS_PATH) == 0)
+        return;
+    conf_warn(c->conf, "http.debug.prometheus.path: only " METRICS_PATH " is supported yet");
+    c->metrics_path = METRICS_PATH;
+}
+
 /* Values that are settled together, or that the registry image takes in its own way. */
 static void settle(struct config *c)
 {
+    settle_gc(c);
+    settle_doors(c);
     if (c->max_threads == 0)
         c->max_threads = THREADS_DEFAULT;
     if (c->max_threads < CONFIG_THREADS_MIN)
@@ -190,6 +243,7 @@ enum rc config_load(const char *path, char *const *env, struct config **out, str
     struct config *c = must_calloc(sizeof(*c));
     enum rc rc = RC_OK;
 
+    arena_init(&c->arena);
     c->conf = conf_new(config_table, config_table_count, c);
     if (path == NULL)
         path = path_from_env(env);
@@ -213,6 +267,7 @@ void config_free(struct config *c)
     if (c == NULL)
         return;
     conf_free(c->conf);
+    arena_fini(&c->arena);
     free(c);
 }
 

@@ -6,15 +6,22 @@
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
 
+#include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/conf.h"
+
+/* What becomes of a push while garbage is collected. */
+enum gc_writes {
+    GC_WRITES_HOLD,  /* it waits for as long as one file takes to remove */
+    GC_WRITES_REFUSE /* 503 */
+};
 
 /* Times are milliseconds. Strings are never NULL. */
 struct config {
     /* http */
-    const char *http_addr; /* "host:port"; an empty host is all addresses, empty: any free port */
-    int http_net;          /* an index: tcp */
-    const char *http_host; /* the URL clients see; empty: what they say in Host */
+    const char *http_addr;   /* "host:port"; an empty host is all addresses, empty: any free port */
+    int http_net;            /* an index: tcp */
+    const char *http_host;   /* the URL clients see; empty: what they say in Host */
     const char *http_prefix; /* "/x/": what stands before /v2/ in every path; empty: nothing */
     bool relative_urls;
     uint64_t drain_timeout;  /* 0: no drain */
@@ -22,6 +29,13 @@ struct config {
     uint64_t timeout_head;
     uint64_t timeout_idle;
     uint64_t timeout_stall;
+    const char *debug_addr; /* as http_addr; empty: there is none */
+    bool metrics_enabled;
+    const char *metrics_path; /* always METRICS_PATH: another one is only warned about */
+
+    /* admin */
+    const char *admin_addr;   /* as http_addr; empty: there is none */
+    const char *admin_socket; /* never empty: by default in the root directory */
 
     /* storage */
     int storage_driver; /* an index: filesystem */
@@ -29,6 +43,16 @@ struct config {
     uint64_t max_threads; /* CONFIG_THREADS_MIN to CONFIG_THREADS_MAX */
     bool delete_enabled;
     bool readonly;
+    bool purge_enabled; /* abandoned uploads */
+    bool purge_dry_run;
+    uint64_t purge_age, purge_interval; /* 0: never */
+
+    /* gc */
+    uint64_t gc_grace;
+    uint64_t gc_interval; /* 0: off */
+    uint64_t gc_slice;
+    bool gc_delete_untagged;
+    int gc_writes; /* enum gc_writes */
 
     /* log */
     int log_level;  /* enum log_level */
@@ -39,8 +63,11 @@ struct config {
     uint64_t catalog_max;
     uint64_t tags_max;
 
-    struct conf *conf; /* owned: the strings, the warnings, and where each value came from */
+    struct arena arena; /* of values that are made of others */
+    struct conf *conf;  /* owned: the strings, the warnings, and where each value came from */
 };
+
+#define METRICS_PATH "/metrics"
 
 enum { CONFIG_THREADS_MIN = 4, CONFIG_THREADS_MAX = 64, CONFIG_FILE_MAX = 1024 * 1024 };
 

@@ -44,6 +44,20 @@ static void test_defaults(void **state)
     assert_false(c->accesslog_disabled);
     assert_int_equal(c->catalog_max, 1000);
     assert_int_equal(c->tags_max, 1000);
+    assert_string_equal(c->debug_addr, "");
+    assert_false(c->metrics_enabled);
+    assert_string_equal(c->metrics_path, "/metrics");
+    assert_string_equal(c->admin_addr, "");
+    assert_string_equal(c->admin_socket, "/var/lib/registry/run/admin.sock");
+    assert_true(c->purge_enabled);
+    assert_false(c->purge_dry_run);
+    assert_int_equal(c->purge_age, 7 * 24 * 3600 * 1000);
+    assert_int_equal(c->purge_interval, 24 * 3600 * 1000);
+    assert_int_equal(c->gc_grace, 3600 * 1000);
+    assert_int_equal(c->gc_interval, 0);
+    assert_int_equal(c->gc_slice, 10);
+    assert_false(c->gc_delete_untagged);
+    assert_int_equal(c->gc_writes, GC_WRITES_HOLD);
     assert_null(conf_warning(c->conf, 0));
     fixture_end(&x);
 }
@@ -72,6 +86,36 @@ static void test_values_that_are_settled(void **state)
         assert_int_equal(x.config->max_threads, rows[i].threads);
         assert_int_equal(x.config->catalog_max, rows[i].catalog);
         assert_int_equal(x.config->tags_max, rows[i].tags);
+        fixture_end(&x);
+    }
+}
+
+static void test_settings_of_the_collection(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t grace, slice;
+        const char *warning;
+    } rows[] = {
+        {"[gc]\ngrace = 1s\nslice = 1ms", 1000, 1, ""},
+        {"[gc]\ngrace = 999ms", 1000, 10, "gc.grace: less than 1s is not safe, 1s is used"},
+        {"[gc]\ngrace = 0", 1000, 10, "gc.grace: less than 1s is not safe, 1s is used"},
+        {"[gc]\nslice = 0", 3600 * 1000, 1, ""},
+        {"[gc]\nslice = 2s", 3600 * 1000, 1000, ""},
+        {"[http.debug.prometheus]\npath = /x", 3600 * 1000, 10,
+         "http.debug.prometheus.path: only /metrics is supported yet"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct fixture x;
+        fixture_begin(&x);
+        fixture_load(&x, ".ini", rows[i].text, no_env);
+        assert_int_equal(x.config->gc_grace, rows[i].grace);
+        assert_int_equal(x.config->gc_slice, rows[i].slice);
+        assert_string_equal(x.config->metrics_path, "/metrics");
+        const char *w = conf_warning(x.config->conf, 0);
+        assert_string_equal(w != NULL ? w : "", rows[i].warning);
         fixture_end(&x);
     }
 }
@@ -171,6 +215,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_that_are_settled),
+        cmocka_unit_test(test_settings_of_the_collection),
         cmocka_unit_test(test_words_of_the_log),
         cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_files_that_cannot_be_read),

@@ -88,7 +88,6 @@ static void test_the_configuration_of_registry_3(void **state)
         ":4: log.fields: not supported yet, ignored",
         ":10: storage.cache: not supported yet, ignored",
         ":14: storage.tag: not supported yet, ignored",
-        ":18: http.debug: not supported yet, ignored",
         ":23: health: not supported yet, ignored",
         NULL,
     };
@@ -99,7 +98,29 @@ static void test_the_configuration_of_registry_3(void **state)
     fixture_load(&x, ".yml", default_3, no_env);
     assert_int_equal(x.config->log_level, LOG_DEBUG);
     assert_true(x.config->delete_enabled);
+    assert_string_equal(x.config->debug_addr, ":5001");
+    assert_true(x.config->metrics_enabled);
     fixture_warnings(&x, wanted);
+    fixture_end(&x);
+}
+
+static void test_upload_purging(void **state)
+{
+    static const char text[] =
+        "version: 0.1\n"
+        "storage:\n"
+        "  maintenance:\n"
+        "    uploadpurging: {enabled: false, age: 12h, interval: 1h30m, dryrun: true}\n";
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, ".yml", text, no_env);
+    assert_false(x.config->purge_enabled);
+    assert_true(x.config->purge_dry_run);
+    assert_int_equal(x.config->purge_age, 12 * 3600 * 1000);
+    assert_int_equal(x.config->purge_interval, 90 * 60 * 1000);
+    assert_null(conf_warning(x.config->conf, 0));
     fixture_end(&x);
 }
 
@@ -109,8 +130,6 @@ static void test_sections_that_are_ignored(void **state)
         {"http:\n  http2: {disabled: true}\n", ":3: http.http2"},
         {"http:\n  h2c: {enabled: true}\n", ":3: http.h2c"},
         {"storage:\n  redirect: {disable: true}\n", ":3: storage.redirect"},
-        {"storage:\n  maintenance:\n    uploadpurging: {enabled: true, age: 168h}\n",
-         ":4: storage.maintenance.uploadpurging"},
         {"log:\n  hooks: [{type: mail, levels: [panic]}]\n", ":3: log.hooks"},
         {"log:\n  reportcaller: true\n", ":3: log.reportcaller"},
         {"loglevel: debug\n", ":2: loglevel"},
@@ -311,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_configuration_of_registry_2),
         cmocka_unit_test(test_the_configuration_of_registry_3),
+        cmocka_unit_test(test_upload_purging),
         cmocka_unit_test(test_sections_that_are_ignored),
         cmocka_unit_test(test_what_would_weaken_is_refused),
         cmocka_unit_test(test_what_weakens_nothing_is_taken),
