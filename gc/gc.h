@@ -34,10 +34,10 @@ enum gc_scope {
 
 struct gc_options {
     enum gc_scope scope;
-    bool dry_run;         /* says what it would do, and changes nothing */
-    bool delete_untagged; /* manifests that no tag reaches go too */
-    uint64_t grace_ms;    /* how long a pin holds */
-    uint64_t upload_age_ms; /* uploads that have received nothing for so long go; 0: none do */
+    bool dry_run;           /* says what it would do, and changes nothing */
+    bool delete_untagged;   /* manifests that no tag reaches go too */
+    uint64_t grace_ms;      /* how long a pin holds */
+    uint64_t upload_age_ms; /* uploads begun so long ago go; 0: none do */
     /* Gets each line of the registry image's `garbage-collect`, without its newline. NULL: not
      * wanted. Called by gc_step. */
     void (*line)(void *ctx, const char *text);

@@ -4,6 +4,7 @@
  */
 #include "lib/digest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STATE_MAGIC_LEN 4
@@ -113,6 +114,14 @@ static char *hex_print(char *p, const struct digest *d)
         *p++ = digits[d->bytes[i] & 15];
     }
     return p;
+}
+
+bool digest_from_hex(enum digest_alg alg, struct span hex, struct digest *out)
+{
+    char text[DIGEST_TEXT_MAX];
+    int n = snprintf(text, sizeof(text), "%s:%.*s", digest_alg_name(alg), SPAN_ARG(hex));
+    return n > 0 && (size_t)n < sizeof(text) &&
+           digest_parse(span_from(text, (size_t)n), out, NULL) == RC_OK;
 }
 
 struct digest_text digest_print(const struct digest *d)

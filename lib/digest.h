@@ -37,6 +37,8 @@ size_t digest_bytes(enum digest_alg alg);
 /* RC_DIGEST_INVALID with the registry image's words ("invalid checksum digest
  * format", "… length", "unsupported digest algorithm"). Hex is lower case. */
 enum rc digest_parse(struct span s, struct digest *out, struct fault *f) MUST_CHECK;
+/* The same from its two parts; false if they are none. */
+bool digest_from_hex(enum digest_alg alg, struct span hex, struct digest *out);
 struct digest_text digest_print(const struct digest *d);
 /* The hex part alone. */
 struct digest_text digest_hex(const struct digest *d);

@@ -35,6 +35,7 @@ static const char *const names[RC_COUNT] = {
     [RC_PAGINATION_INVALID] = "pagination number invalid",
     [RC_NOT_FOUND] = "not found",
     [RC_UNAVAILABLE] = "unavailable",
+    [RC_GC_RUNNING] = "garbage collection running",
     [RC_NO_SPACE] = "no space left",
     [RC_IO] = "input/output error",
     [RC_INTERNAL] = "internal error",

@@ -4,14 +4,6 @@
  */
 #include "storage/store.h"
 
-/* The content's digest behind a repository's link. It is the one asked for, except
- * where the registry image left an alias: _layers/sha512/<hex>/link with a sha256 in it. */
-static enum rc resolve(struct store *s, struct name repo, const struct digest *d,
-                       struct digest *out, struct fault *f)
-{
-    return link_get(s, layout_layer_link(repo, d).s, out, f);
-}
-
 static enum rc unknown(const struct digest *d, enum rc rc, struct fault *f)
 {
     if (rc != RC_NOT_FOUND)
@@ -19,12 +11,14 @@ static enum rc unknown(const struct digest *d, enum rc rc, struct fault *f)
     return fault(f, RC_BLOB_UNKNOWN, "%s", digest_print(d).s);
 }
 
-enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
-                  struct fault *f)
+/* The link's digest is the one asked for, except where the registry image left an alias:
+ * _layers/sha512/<hex>/link with a sha256 in it. */
+enum rc blob_look(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                  time_t *linked, struct fault *f)
 {
     struct digest content;
     struct file_info info;
-    enum rc rc = resolve(s, repo, d, &content, f);
+    enum rc rc = link_get_timed(s, layout_layer_link(repo, d).s, &content, linked, f);
     if (rc == RC_OK)
         rc = file_stat(&s->tree, layout_blob(&content).s, &info, f);
     if (rc != RC_OK)
@@ -33,13 +27,48 @@ enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, str
     return RC_OK;
 }
 
+enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                  struct fault *f)
+{
+    time_t ignored;
+    return blob_look(s, repo, d, out, &ignored, f);
+}
+
+/* An alias's content has to stay, too: it is pinned under its own name, and looked for again. */
+static enum rc promise_content(struct store *s, struct name repo, const struct digest *content,
+                               struct fault *f)
+{
+    struct file_info info;
+    pins_begin(&s->pins, repo.s, PIN_BLOB, content);
+    enum rc rc = file_stat(&s->tree, layout_blob(content).s, &info, f);
+    pins_end(&s->pins, repo.s, content, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    return rc;
+}
+
+enum rc blob_promise(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                     struct fault *f)
+{
+    struct blob b;
+    time_t linked;
+    pins_begin(&s->pins, repo.s, PIN_BLOB, d);
+    enum rc rc = blob_look(s, repo, d, &b, &linked, f);
+    if (rc == RC_OK && !digest_eq(&b.digest, d))
+        rc = unknown(d, promise_content(s, repo, &b.digest, f), f);
+    if (rc == RC_OK) {
+        link_promised(s, layout_layer_link(repo, d).s, linked);
+        *out = b;
+    }
+    pins_end(&s->pins, repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    return rc;
+}
+
 enum rc blob_open(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f)
 {
     struct digest content;
     struct file_info info;
     int fd = -1;
-    enum rc rc = resolve(s, repo, d, &content, f);
+    enum rc rc = link_get(s, layout_layer_link(repo, d).s, &content, f);
     if (rc == RC_OK)
         rc = file_open(&s->tree, layout_blob(&content).s, FILE_READ, &fd, f);
     if (rc == RC_OK)
@@ -60,7 +89,10 @@ void blob_close(struct blob *b)
 
 enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d, struct fault *f)
 {
-    return unknown(d, file_remove(&s->tree, layout_layer_link(repo, d).s, f), f);
+    enum rc rc = file_remove(&s->tree, layout_layer_link(repo, d).s, f);
+    if (rc == RC_OK)
+        pins_forget(&s->pins, repo.s, d);
+    return unknown(d, rc, f);
 }
 
 static enum rc stat_any(struct store *s, const struct digest *d, struct blob *out, struct fault *f)
@@ -73,14 +105,19 @@ static enum rc stat_any(struct store *s, const struct digest *d, struct blob *ou
     return RC_OK;
 }
 
+/* Pinned before it is looked for: what is found then, stays. */
 enum rc blob_mount(struct store *s, const struct name *from, struct name to, const struct digest *d,
                    struct fault *f)
 {
     struct blob b;
+    pins_begin(&s->pins, to.s, PIN_BLOB, d);
     enum rc rc = from ? blob_stat(s, *from, d, &b, f) : stat_any(s, d, &b, f);
+    if (rc == RC_OK && !digest_eq(&b.digest, d))
+        rc = unknown(d, promise_content(s, to, &b.digest, f), f);
     if (rc == RC_OK)
         rc = repo_prepare(s, to, f);
     if (rc == RC_OK)
         rc = link_put(s, layout_layer_link(to, d).s, &b.digest, f);
+    pins_end(&s->pins, to.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
     return rc;
 }

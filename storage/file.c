@@ -8,7 +8,6 @@
  */
 #include "storage/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -19,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 1100, TREE_DEPTH_MAX = 256 };
+enum { PATH_BYTES = 1100 };
 
 enum rc tree_open(struct tree *t, const char *root, struct fault *f)
 {
@@ -29,14 +28,56 @@ enum rc tree_open(struct tree *t, const char *root, struct fault *f)
     if (fd < 0)
         return fault_errno(f, errno, "open the root directory", root);
     t->fd = fd;
+    t->lock = -1;
     atomic_init(&t->mkdirs, 0);
     return RC_OK;
 }
 
 void tree_close(struct tree *t)
 {
+    file_close(t->lock);
     file_close(t->fd);
-    t->fd = -1;
+    t->fd = t->lock = -1;
+}
+
+static int flock_retry(int fd, int how)
+{
+    int failed;
+    do
+        failed = flock(fd, how);
+    while (failed && errno == EINTR);
+    return failed;
+}
+
+/* A file system without locks is taken to be ours alone. */
+void tree_share(struct tree *t, const char *path)
+{
+    do
+        t->lock = openat(t->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    while (t->lock < 0 && errno == EINTR);
+    if (t->lock >= 0)
+        (void)flock_retry(t->lock, LOCK_SH);
+}
+
+bool tree_lock(struct tree *t)
+{
+    if (t->lock < 0 || flock_retry(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true;
+    tree_unlock(t); /* a failed change of a lock has let go of the old one */
+    return false;
+}
+
+void tree_unlock(struct tree *t)
+{
+    if (t->lock >= 0)
+        (void)flock_retry(t->lock, LOCK_SH);
+}
+
+enum rc tree_sync(struct tree *t, struct fault *f)
+{
+    if (syncfs(t->fd) != 0)
+        return fault_errno(f, errno, "sync", "the file system");
+    return RC_OK;
 }
 
 static int open_flags(enum file_mode mode)
@@ -100,6 +141,12 @@ enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f)
         return fault_errno(f, errno, "stat", "an open file");
     *out = info_of(&st);
     return RC_OK;
+}
+
+void file_set_time(struct tree *t, const char *path, time_t modified)
+{
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = modified}};
+    (void)utimensat(t->fd, path, times, 0);
 }
 
 enum rc file_lock(int fd, struct fault *f)
@@ -379,102 +426,27 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, s
 
 /* ---- Taking things away. ---------------------------------------------------------------- */
 
-enum rc file_remove(struct tree *t, const char *path, struct fault *f)
+enum rc file_sync_parent(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    return sync_if_there(t, dir, f);
+}
+
+enum rc file_drop(struct tree *t, const char *path, struct fault *f)
 {
     if (unlinkat(t->fd, path, 0) != 0)
         return fault_errno(f, errno, "remove", path);
-    char dir[PATH_BYTES];
-    parent_of(path, dir);
-    return sync_if_there(t, dir, f);
-}
-
-void file_remove_empty(struct tree *t, const char *path)
-{
-    (void)unlinkat(t->fd, path, AT_REMOVEDIR);
-}
-
-struct removal {
-    struct tree *tree;
-    const char *dir;
-    int depth;
-    struct fault *fault;
-};
-
-static enum rc remove_below(struct tree *t, const char *path, int depth, struct fault *f);
-
-static enum rc remove_entry(void *ctx, const char *name, bool is_dir)
-{
-    struct removal *r = ctx;
-    char path[PATH_BYTES];
-    int n = snprintf(path, sizeof(path), "%s/%s", r->dir, name);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return fault(r->fault, RC_IO, "a path below %s is too long", r->dir);
-    if (is_dir)
-        return remove_below(r->tree, path, r->depth + 1, r->fault);
-    if (unlinkat(r->tree->fd, path, 0) != 0 && errno != ENOENT)
-        return fault_errno(r->fault, errno, "remove", path);
     return RC_OK;
 }
 
-static enum rc remove_below(struct tree *t, const char *path, int depth, struct fault *f)
+enum rc file_remove(struct tree *t, const char *path, struct fault *f)
 {
-    if (depth > TREE_DEPTH_MAX)
-        return fault(f, RC_IO, "%s is nested too deeply", path);
-    struct removal r = {.tree = t, .dir = path, .depth = depth, .fault = f};
-    enum rc rc = file_list(t, path, remove_entry, &r, f);
-    if (rc != RC_OK)
-        return rc == RC_NOT_FOUND ? RC_OK : rc;
-    /* Not empty: somebody has put something new there meanwhile, which stays. */
-    if (unlinkat(t->fd, path, AT_REMOVEDIR) != 0 && errno != ENOENT && errno != ENOTEMPTY)
-        return fault_errno(f, errno, "remove directory", path);
-    return RC_OK;
+    enum rc rc = file_drop(t, path, f);
+    return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
 }
 
-enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
+bool file_remove_empty(struct tree *t, const char *path)
 {
-    char dir[PATH_BYTES];
-    parent_of(path, dir);
-    enum rc rc = remove_below(t, path, 0, f);
-    if (rc != RC_OK)
-        return rc;
-    return sync_if_there(t, dir, f);
-}
-
-/* ---- Walking. --------------------------------------------------------------------------- */
-
-static bool entry_is_dir(int dirfd, const struct dirent *e)
-{
-    if (e->d_type == DT_DIR)
-        return true;
-    if (e->d_type != DT_UNKNOWN)
-        return false;
-    struct stat st;
-    return fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
-                  struct fault *f)
-{
-    int fd = open_retry(t, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return fault_errno(f, errno, "open", path);
-    DIR *d = fdopendir(fd);
-    if (!d) {
-        file_close(fd);
-        return fault_errno(f, errno, "list", path);
-    }
-    enum rc rc = RC_OK;
-    while (rc == RC_OK) {
-        errno = 0;
-        const struct dirent *e = readdir(d);
-        if (!e) {
-            if (errno)
-                rc = fault_errno(f, errno, "list", path);
-            break;
-        }
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            rc = entry(ctx, e->d_name, entry_is_dir(fd, e));
-    }
-    (void)closedir(d);
-    return rc;
+    return unlinkat(t->fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT;
 }

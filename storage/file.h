@@ -20,11 +20,21 @@
 /* The directory that all paths are relative to. */
 struct tree {
     int fd;
+    int lock;           /* -1: none */
     atomic_uint mkdirs; /* calls of file_mkdirs that have made a directory and not yet synced it */
 };
 
 enum rc tree_open(struct tree *t, const char *root, struct fault *f) MUST_CHECK;
 void tree_close(struct tree *t);
+
+/* Says that this process works on the tree, for as long as it is open, by a lock on this file;
+ * waits if another has it for itself just now. Where it cannot be made there is no lock. */
+void tree_share(struct tree *t, const char *path);
+/* For itself; false if another process works on it. For a short time: who comes, waits. */
+bool tree_lock(struct tree *t) MUST_CHECK;
+void tree_unlock(struct tree *t);
+/* Everything on the file system, for good. */
+enum rc tree_sync(struct tree *t, struct fault *f) MUST_CHECK;
 
 struct file_info {
     uint64_t size;
@@ -41,6 +51,8 @@ void file_close(int fd); /* -1 is fine */
 enum rc file_stat(struct tree *t, const char *path, struct file_info *out,
                   struct fault *f) MUST_CHECK;
 enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f) MUST_CHECK;
+/* A hint that may be lost: failures are not told. */
+void file_set_time(struct tree *t, const char *path, time_t modified);
 /* Takes the file for this handle alone, as long as it is open. RC_UPLOAD_BUSY if taken. */
 enum rc file_lock(int fd, struct fault *f) MUST_CHECK;
 
@@ -72,8 +84,16 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK
 
 /* Removes a file, for good. */
 enum rc file_remove(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
-/* Removes a directory if it is empty; anything else is left alone. */
-void file_remove_empty(struct tree *t, const char *path);
+/* The same, not synced. */
+enum rc file_drop(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* fsyncs the directory that path is in; that it is gone is fine. */
+enum rc file_sync_parent(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* Removes a directory if it is empty; anything else is left alone. Is it gone? Not synced. */
+bool file_remove_empty(struct tree *t, const char *path);
+/* Is there nothing below but directories? One that is not there is hollow, too. */
+bool file_is_hollow(struct tree *t, const char *path);
+/* Removes what is empty below a directory, and then the directory if it is. Not synced. */
+void file_prune(struct tree *t, const char *path);
 /* Removes a directory and all below it. One that is not there is fine. */
 enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 
@@ -82,5 +102,14 @@ enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f) MUST
 typedef enum rc file_entry_fn(void *ctx, const char *name, bool is_dir);
 enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
                   struct fault *f) MUST_CHECK;
+
+/* The same, entry by entry. */
+struct dir;
+enum dir_entry { DIR_ENTRY_FILE, DIR_ENTRY_DIR, DIR_ENTRY_LINK /* a symbolic one */ };
+enum rc dir_open(struct tree *t, const char *path, struct dir **out, struct fault *f) MUST_CHECK;
+/* RC_NOT_FOUND after the last one; name is valid until the next call. */
+enum rc dir_next(struct dir *d, const char **name, enum dir_entry *kind,
+                 struct fault *f) MUST_CHECK;
+void dir_close(struct dir *d); /* d may be NULL */
 
 #endif

@@ -13,8 +13,13 @@
  *       _uploads/<uuid>/startedat                          RFC 3339
  *       _uploads/<uuid>/hashstates/<alg>/<offset>          the hash of data up to there
  *
+ *   run/                                                  ours; the registry image ignores it
+ *     lock                                                 each process on the tree has it open
+ *
  * <hh> are the first two characters of <hex>. A link holds a digest's text and
- * no newline. A temporary file stands beside the file it will become, with
+ * no newline. Its time of modification is a pin's (storage.h): when the blob or manifest was last
+ * promised to a client, or 1970 once it was used. A temporary file stands beside the file it will
+ * become, with
  * ".<random>.tmp" behind its name; both servers ignore it.
  */
 #include "storage/layout.h"
@@ -41,6 +46,21 @@ struct path layout_blobs(void)
     return PATH(BASE "/blobs");
 }
 
+struct path layout_blobs_alg(enum digest_alg alg)
+{
+    return PATH(BASE "/blobs/%s", digest_alg_name(alg));
+}
+
+struct path layout_run(void)
+{
+    return PATH("run");
+}
+
+struct path layout_run_lock(void)
+{
+    return PATH("run/lock");
+}
+
 struct path layout_repositories(void)
 {
     return PATH(BASE "/repositories");
@@ -50,6 +70,23 @@ struct path layout_blob(const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
     return PATH(BASE "/blobs/%s/%.2s/%s/data", digest_alg_name(d->alg), hex.s, hex.s);
+}
+
+struct path layout_blob_dir(const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH(BASE "/blobs/%s/%.2s/%s", digest_alg_name(d->alg), hex.s, hex.s);
+}
+
+struct path layout_blob_fan(const struct digest *d)
+{
+    return PATH(BASE "/blobs/%s/%.2s", digest_alg_name(d->alg), digest_hex(d).s);
+}
+
+struct path layout_repo_part(struct span repo, enum repo_part part)
+{
+    static const char *const names[REPO_PARTS] = {"_layers", "_manifests", "_uploads"};
+    return PATH(REPO "/%s", SPAN_ARG(repo), names[part]);
 }
 
 struct path layout_repo(struct span repo)
@@ -72,15 +109,25 @@ struct path layout_repo_uploads(struct span repo)
     return PATH(REPO "/_uploads", SPAN_ARG(repo));
 }
 
+struct path layout_repo_revisions_dir(struct span repo)
+{
+    return PATH(REPO "/_manifests/revisions", SPAN_ARG(repo));
+}
+
 struct path layout_repo_revisions(struct span repo, enum digest_alg alg)
 {
     return PATH(REPO "/_manifests/revisions/%s", SPAN_ARG(repo), digest_alg_name(alg));
 }
 
-struct path layout_layer_link(struct name repo, const struct digest *d)
+struct path layout_layer(struct name repo, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(REPO "/_layers/%s/%s/link", SPAN_ARG(repo.s), digest_alg_name(d->alg), hex.s);
+    return PATH(REPO "/_layers/%s/%s", SPAN_ARG(repo.s), digest_alg_name(d->alg), hex.s);
+}
+
+struct path layout_layer_link(struct name repo, const struct digest *d)
+{
+    return layout_link_in(layout_layer(repo, d));
 }
 
 struct path layout_revision(struct name repo, const struct digest *d)
@@ -105,11 +152,22 @@ struct path layout_tag_current(struct name repo, struct tag tag)
     return PATH(REPO "/_manifests/tags/%.*s/current/link", SPAN_ARG(repo.s), SPAN_ARG(tag.s));
 }
 
-struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d)
+struct path layout_tag_history(struct name repo, struct tag tag, enum digest_alg alg)
+{
+    return PATH(REPO "/_manifests/tags/%.*s/index/%s", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
+                digest_alg_name(alg));
+}
+
+struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(REPO "/_manifests/tags/%.*s/index/%s/%s/link", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
+    return PATH(REPO "/_manifests/tags/%.*s/index/%s/%s", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
                 digest_alg_name(d->alg), hex.s);
+}
+
+struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d)
+{
+    return layout_link_in(layout_tag_index_dir(repo, tag, d));
 }
 
 struct path layout_upload(struct name repo, struct span id)
@@ -153,6 +211,11 @@ bool layout_is_reserved(const char *entry)
 struct path layout_link_in(struct path dir)
 {
     return layout_below(dir, "link");
+}
+
+struct path layout_current_in(struct path dir)
+{
+    return layout_below(dir, "current/link");
 }
 
 struct path layout_data_in(struct path dir)

@@ -15,21 +15,34 @@ struct path {
 };
 
 struct path layout_blobs(void);
+struct path layout_blobs_alg(enum digest_alg alg);
 struct path layout_repositories(void);
+struct path layout_run(void);      /* this server's own directory, for what is of now */
+struct path layout_run_lock(void); /* held by each process that works on the tree */
 
 struct path layout_blob(const struct digest *d); /* the data */
+struct path layout_blob_dir(const struct digest *d);
+struct path layout_blob_fan(const struct digest *d); /* the directory that holds blob_dir */
 
 struct path layout_repo(struct span repo); /* also of a name not yet known to be valid */
+/* What a repository consists of; a directory that has one of them is a repository. */
+enum repo_part { REPO_LAYERS, REPO_MANIFESTS, REPO_UPLOADS };
+enum { REPO_PARTS = 3 };
+struct path layout_repo_part(struct span repo, enum repo_part part);
 struct path layout_repo_layers(struct name repo);
 struct path layout_repo_tags(struct name repo);
 struct path layout_repo_uploads(struct span repo);
+struct path layout_repo_revisions_dir(struct span repo); /* all algorithms' */
 struct path layout_repo_revisions(struct span repo, enum digest_alg alg);
 
+struct path layout_layer(struct name repo, const struct digest *d); /* the directory */
 struct path layout_layer_link(struct name repo, const struct digest *d);
 struct path layout_revision(struct name repo, const struct digest *d); /* the directory */
 struct path layout_revision_link(struct name repo, const struct digest *d);
 struct path layout_tag(struct name repo, struct tag tag); /* the directory */
 struct path layout_tag_current(struct name repo, struct tag tag);
+struct path layout_tag_history(struct name repo, struct tag tag, enum digest_alg alg);
+struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct digest *d);
 struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d);
 
 struct path layout_upload(struct name repo, struct span id); /* the directory */
@@ -46,5 +59,6 @@ bool layout_is_reserved(const char *entry);
 /* The file in a revision's or upload's directory without which it does not exist. */
 struct path layout_link_in(struct path dir);
 struct path layout_data_in(struct path dir);
+struct path layout_current_in(struct path dir); /* a tag's */
 
 #endif

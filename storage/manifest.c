@@ -42,6 +42,21 @@ enum rc document_get(struct store *s, const struct digest *d, struct arena *a, s
     return RC_OK;
 }
 
+enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
+                      struct oci_manifest *out, struct fault *f)
+{
+    struct span bytes;
+    enum rc rc = file_get(&s->tree, layout_blob(d).s, OCI_MANIFEST_MAX, a, &bytes, f);
+    if (rc == RC_NOT_FOUND)
+        return fault(f, RC_MANIFEST_UNKNOWN, "the manifest's data is missing");
+    if (rc != RC_OK)
+        return rc;
+    struct digest content = digest_of(d->alg, bytes);
+    if (!digest_eq(&content, d))
+        return fault(f, RC_MANIFEST_INVALID, "the manifest's data is not what its digest says");
+    return oci_parse(bytes, SPAN(""), a, out, f);
+}
+
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
                      struct arena *a, struct manifest *out, struct fault *f)
 {
@@ -62,6 +77,21 @@ enum rc manifest_get(struct store *s, struct name repo, const struct reference *
     *out = (struct manifest){.digest = d, .media_type = parsed.media_type, .bytes = bytes};
     return RC_OK;
 }
+
+enum rc manifest_promise(struct store *s, struct name repo, const struct digest *d, struct fault *f)
+{
+    struct digest linked;
+    time_t modified;
+    struct path link = layout_revision_link(repo, d);
+    pins_begin(&s->pins, repo.s, PIN_MANIFEST, d);
+    enum rc rc = link_get_timed(s, link.s, &linked, &modified, f);
+    if (rc == RC_OK)
+        link_promised(s, link.s, modified);
+    pins_end(&s->pins, repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    return unknown(repo, d, rc, f);
+}
+
+/* ---- Pushing. --------------------------------------------------------------------------- */
 
 /* Every blob that the manifest needs must be in the repository. Children of an index
  * need not: an index may be pushed for some platforms only. */
@@ -96,8 +126,8 @@ static enum rc revision_put(struct store *s, struct name repo, const struct mani
     return rc;
 }
 
-enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
-                     struct fault *f)
+static enum rc put_pinned(struct store *s, struct name repo, const struct manifest_new *m,
+                          struct fault *f)
 {
     enum rc rc = check_references(s, repo, m->parsed, f);
     /* Also if it is there already: that one may be damaged, or not yet synced by whoever is
@@ -110,6 +140,62 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
         rc = revision_put(s, repo, m, f);
     return rc;
 }
+
+static enum pin_kind kind_of(const struct oci_descriptor *r)
+{
+    return r->role == OCI_CHILD ? PIN_MANIFEST : PIN_BLOB;
+}
+
+/* All that the manifest reaches, and itself. */
+static void pin_all(struct store *s, struct name repo, const struct manifest_new *m)
+{
+    for (size_t i = 0; i < m->parsed->ref_count; i++) {
+        const struct oci_descriptor *r = &m->parsed->refs[i];
+        pins_begin(&s->pins, repo.s, kind_of(r), &r->digest);
+    }
+    pins_begin(&s->pins, repo.s, PIN_MANIFEST, &m->digest);
+}
+
+static void unpin_all(struct store *s, struct name repo, const struct manifest_new *m)
+{
+    for (size_t i = 0; i < m->parsed->ref_count; i++)
+        pins_end(&s->pins, repo.s, &m->parsed->refs[i].digest, PIN_DROPPED);
+    pins_end(&s->pins, repo.s, &m->digest, PIN_DROPPED);
+}
+
+static void use(struct store *s, struct name repo, const struct oci_descriptor *r)
+{
+    struct path link = r->role == OCI_CHILD ? layout_revision_link(repo, &r->digest)
+                                            : layout_layer_link(repo, &r->digest);
+    link_used(s, link.s);
+    pins_end(&s->pins, repo.s, &r->digest, PIN_USED);
+}
+
+/* The manifest is accepted: from now on it is what keeps the rest. One without a tag waits for
+ * the index that will hold it, but for a referrer, which its subject keeps. */
+static void use_all(struct store *s, struct name repo, const struct manifest_new *m)
+{
+    bool kept = m->tag_count > 0 || m->parsed->has_subject;
+    for (size_t i = 0; i < m->parsed->ref_count; i++)
+        use(s, repo, &m->parsed->refs[i]);
+    if (kept)
+        link_used(s, layout_revision_link(repo, &m->digest).s);
+    pins_end(&s->pins, repo.s, &m->digest, kept ? PIN_USED : PIN_KEPT);
+}
+
+enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
+                     struct fault *f)
+{
+    pin_all(s, repo, m);
+    enum rc rc = put_pinned(s, repo, m, f);
+    if (rc == RC_OK)
+        use_all(s, repo, m);
+    else
+        unpin_all(s, repo, m);
+    return rc;
+}
+
+/* ---- Deleting. -------------------------------------------------------------------------- */
 
 static enum rc revision_delete(struct store *s, struct name repo, const struct digest *d,
                                struct fault *f)
@@ -125,8 +211,10 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
         rc = tag_delete_all(s, repo, d, f);
     if (rc == RC_OK)
         rc = file_remove(&s->tree, link.s, f);
-    if (rc == RC_OK)
-        file_remove_empty(&s->tree, layout_revision(repo, d).s);
+    if (rc == RC_OK) {
+        (void)file_remove_empty(&s->tree, layout_revision(repo, d).s);
+        pins_forget(&s->pins, repo.s, d);
+    }
     (void)pthread_mutex_unlock(lock);
     return unknown(repo, d, rc, f);
 }

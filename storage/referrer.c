@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
-
 struct search {
     struct store *store;
     struct name repo;
@@ -62,14 +60,9 @@ static enum rc look_at_entry(void *ctx, const char *name, bool is_dir)
 {
     struct search *s = ctx;
     struct digest d, linked;
-    struct buf text = {0};
-    if (!is_dir)
-        return RC_OK;
-    buf_printf(&text, "%s:%s", digest_alg_name(s->alg), name);
-    if (digest_parse(buf_span(&text), &d, NULL) == RC_OK &&
+    if (is_dir && digest_from_hex(s->alg, span_of(name), &d) &&
         link_get(s->store, layout_revision_link(s->repo, &d).s, &linked, NULL) == RC_OK)
         look_at(s, &d);
-    buf_fini(&text);
     return RC_OK;
 }
 

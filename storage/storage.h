@@ -242,8 +242,8 @@ struct collection {
 enum rc collection_begin(struct store *s, const struct collection *c, struct fault *f) MUST_CHECK;
 void collection_end(struct store *s);
 
-enum rc collect_layer(struct store *s, struct name repo, const struct digest *d,
-                      enum verdict *out, struct fault *f) MUST_CHECK;
+enum rc collect_layer(struct store *s, struct name repo, const struct digest *d, enum verdict *out,
+                      struct fault *f) MUST_CHECK;
 /* The manifest's link, not its data. Call it for what reaches others before those: a client that
  * pushes an index keeps its children, if they are still there, and theirs. */
 enum rc collect_manifest(struct store *s, struct name repo, const struct digest *d,
@@ -251,7 +251,7 @@ enum rc collect_manifest(struct store *s, struct name repo, const struct digest 
 /* What the tag remembers of manifests that the repository has no longer. */
 enum rc collect_history(struct store *s, struct name repo, struct tag tag,
                         struct fault *f) MUST_CHECK;
-/* An upload that has received nothing for age_ms. */
+/* An upload that was begun age_ms ago and that nobody is writing to. */
 enum rc collect_upload(struct store *s, struct name repo, struct span id, uint64_t age_ms,
                        enum verdict *out, struct fault *f) MUST_CHECK;
 /* Empty directories in the repository; all of it, if it has nothing but those. */

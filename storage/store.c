@@ -16,14 +16,19 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     }
     locks_init(&s->revision_locks);
     locks_init(&s->tag_locks);
+    pins_init(&s->pins);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
     rc = file_mkdirs(&s->tree, blobs.s, f);
     if (rc == RC_OK)
         rc = file_mkdirs(&s->tree, repositories.s, f);
     if (rc == RC_OK)
-        *out = s;
-    else
+        rc = file_mkdirs(&s->tree, layout_run().s, f);
+    if (rc != RC_OK) {
         store_close(s);
+        return rc;
+    }
+    tree_share(&s->tree, layout_run_lock().s);
+    *out = s;
     return rc;
 }
 
@@ -33,24 +38,74 @@ void store_close(struct store *s)
         return;
     locks_fini(&s->revision_locks);
     locks_fini(&s->tag_locks);
+    pins_fini(&s->pins);
     tree_close(&s->tree);
     free(s);
 }
 
+static enum rc link_parse(struct span text, struct digest *out, struct fault *f)
+{
+    while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+        text.n--;
+    return digest_parse(text, out, f);
+}
+
+struct link_text {
+    char s[DIGEST_TEXT_MAX + 8];
+    size_t n;
+    time_t modified;
+};
+
+static enum rc link_load(struct store *s, const char *path, struct link_text *out, struct fault *f)
+{
+    struct file_info info;
+    int fd = -1;
+    enum rc rc = file_open(&s->tree, path, FILE_READ, &fd, f);
+    if (rc == RC_OK)
+        rc = file_stat_fd(fd, &info, f);
+    if (rc == RC_OK)
+        rc = file_read_at(fd, 0, out->s, sizeof(out->s), &out->n, f);
+    if (rc == RC_OK)
+        out->modified = info.mtime;
+    file_close(fd);
+    return rc;
+}
+
+enum rc link_get_timed(struct store *s, const char *path, struct digest *out, time_t *modified,
+                       struct fault *f)
+{
+    struct link_text text;
+    enum rc rc = link_load(s, path, &text, f);
+    if (rc == RC_OK && link_parse(span_from(text.s, text.n), out, NULL) != RC_OK)
+        return RC_NOT_FOUND;
+    if (rc == RC_OK)
+        *modified = text.modified;
+    return rc;
+}
+
 enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f)
 {
-    struct arena a;
-    arena_init(&a);
-    struct span text;
-    enum { LINK_MAX_BYTES = 4096 };
-    enum rc rc = file_get(&s->tree, path, LINK_MAX_BYTES, &a, &text, f);
-    if (rc == RC_OK) {
-        while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-            text.n--;
-        rc = digest_parse(text, out, NULL) == RC_OK ? RC_OK : RC_NOT_FOUND;
-    }
-    arena_fini(&a);
-    return rc;
+    time_t ignored;
+    return link_get_timed(s, path, out, &ignored, f);
+}
+
+enum rc link_read(struct store *s, const char *path, struct digest *out, struct fault *f)
+{
+    struct link_text text;
+    enum rc rc = link_load(s, path, &text, f);
+    return rc == RC_OK ? link_parse(span_from(text.s, text.n), out, f) : rc;
+}
+
+void link_promised(struct store *s, const char *path, time_t modified)
+{
+    time_t now = time(NULL);
+    if (modified != now)
+        file_set_time(&s->tree, path, now);
+}
+
+void link_used(struct store *s, const char *path)
+{
+    file_set_time(&s->tree, path, 0);
 }
 
 enum rc link_put(struct store *s, const char *path, const struct digest *d, struct fault *f)

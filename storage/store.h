@@ -8,7 +8,7 @@
 #include "storage/file.h"
 #include "storage/layout.h"
 #include "storage/locks.h"
-#include "storage/storage.h"
+#include "storage/pins.h"
 
 struct store {
     struct tree tree;
@@ -17,13 +17,26 @@ struct store {
     struct locks revision_locks;
     /* Held over a look at a tag and the change that follows from it. */
     struct locks tag_locks;
+    struct pins pins;
 };
 
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
  * of the registry image can leave such a file, and it means nothing. */
 enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f) MUST_CHECK;
+/* The same, with the time of its pin. */
+enum rc link_get_timed(struct store *s, const char *path, struct digest *out, time_t *modified,
+                       struct fault *f) MUST_CHECK;
+/* The same, telling a missing link, RC_NOT_FOUND, from one that is no digest,
+ * RC_DIGEST_INVALID. */
+enum rc link_read(struct store *s, const char *path, struct digest *out,
+                  struct fault *f) MUST_CHECK;
 enum rc link_put(struct store *s, const char *path, const struct digest *d,
                  struct fault *f) MUST_CHECK;
+
+/* Notes in a link's time that a client relies on it, or that it has been used. The time it has
+ * now saves writing the same again. */
+void link_promised(struct store *s, const char *path, time_t modified);
+void link_used(struct store *s, const char *path);
 
 /* A manifest's bytes, if they are what the digest says; else RC_NOT_FOUND. */
 enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
@@ -45,6 +58,10 @@ enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fau
 /* Removes the tags that point at d. */
 enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
                        struct fault *f) MUST_CHECK;
+
+/* Looks at a link and the data behind it. */
+enum rc blob_look(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+                  time_t *linked, struct fault *f) MUST_CHECK;
 
 /* Collects names for a list and cuts the page out of them. */
 struct lister {

@@ -91,6 +91,7 @@ enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, str
     struct upload_id id = new_id();
     struct span text = span_of(id.s);
     int fd = -1;
+    pins_enter(&s->pins, repo.s);
     enum rc rc = file_mkdirs(&s->tree, layout_repo_uploads(repo.s).s, f);
     if (rc == RC_OK)
         rc = file_mkdir(&s->tree, layout_upload(repo, text).s, f);
@@ -101,6 +102,7 @@ enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, str
     if (rc == RC_OK)
         rc = file_open(&s->tree, layout_upload_data(repo, text).s, FILE_CREATE, &fd, f);
     file_close(fd);
+    pins_leave(&s->pins, repo.s);
     if (rc == RC_OK)
         *out = id;
     return rc;
@@ -243,6 +245,7 @@ static enum rc take_hold(struct upload *u, struct fault *f)
 static void upload_free(struct upload *u)
 {
     file_close(u->fd);
+    pins_leave(&u->store->pins, u->repo.s);
     arena_fini(&u->arena);
     free(u);
 }
@@ -259,6 +262,7 @@ enum rc upload_open(struct store *s, struct name repo, struct span id, struct up
     arena_init(&u->arena);
     u->repo = (struct name){arena_span(&u->arena, repo.s)};
     u->id = arena_span(&u->arena, id);
+    pins_enter(&s->pins, u->repo.s);
     enum rc rc = take_hold(u, f);
     if (rc != RC_OK) {
         upload_free(u);
@@ -355,9 +359,22 @@ static enum rc check_digest(struct upload *u, const struct digest *d, struct fau
                  digest_print(d).s);
 }
 
-enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
+static enum rc become_blob(struct upload *u, const struct digest *d, struct fault *f)
 {
     struct store *s = u->store;
+    enum rc rc = repo_prepare(s, u->repo, f);
+    /* Over a blob that is there already: these bytes are known to be right, and the
+     * ones there may not be. */
+    if (rc == RC_OK)
+        rc = file_move(&s->tree, layout_upload_data(u->repo, u->id).s, layout_blob(d).s, f);
+    if (rc == RC_OK)
+        rc = link_put(s, layout_layer_link(u->repo, d).s, d, f);
+    return rc;
+}
+
+enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
+{
+    struct pins *pins = &u->store->pins;
     enum rc rc = check_digest(u, d, f);
     if (rc == RC_DIGEST_INVALID) {
         enum rc ignored = remove_upload(u, NULL);
@@ -366,17 +383,12 @@ enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
     }
     if (rc == RC_OK)
         rc = file_sync(u->fd, f);
-    if (rc == RC_OK)
-        rc = repo_prepare(s, u->repo, f);
-    /* Over a blob that is there already: these bytes are known to be right, and the
-     * ones there may not be. */
-    if (rc == RC_OK)
-        rc = file_move(&s->tree, layout_upload_data(u->repo, u->id).s, layout_blob(d).s, f);
-    if (rc == RC_OK)
-        rc = link_put(s, layout_layer_link(u->repo, d).s, d, f);
-    if (rc == RC_OK)
-        rc = remove_upload(u, f);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    pins_begin(pins, u->repo.s, PIN_BLOB, d);
+    rc = become_blob(u, d, f);
+    pins_end(pins, u->repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    return rc == RC_OK ? remove_upload(u, f) : rc;
 }
 
 enum rc upload_cancel(struct store *s, struct name repo, struct span id, struct fault *f)

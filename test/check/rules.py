@@ -27,7 +27,7 @@ STATUS = re.compile(
     r"(?<![\w.])(?:20[0-8]|226|30[0-8]|40[0-9]|41[0-8]|42[1-689]|431|451|50[0-8]|51[01])(?:U|L|UL)?(?![\w.])")
 # A quantity with a name of its own is not a status: IDLE_MS = 500.
 QUANTITY = re.compile(r"\b[A-Z][A-Z0-9_]*\s*=\s*$")
-FILE_CALL_PLACES = ("storage/file.c", "lib/log.c")  # the log writes to a descriptor that it was given
+FILE_CALL_PLACES = ("storage/file.c", "storage/file_dir.c", "lib/log.c")  # the log writes to a descriptor that it was given
 POOL_CALL = re.compile(r"\buv_queue_work\s*\(")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 

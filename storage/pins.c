@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pins: who relies on what, and for how long.
+ *
+ *                 begin/end(KEPT)           end(USED)
+ *   (no pin) ───────────────────────► OPEN ───────────► USED
+ *       ▲                              ▲ │ grace over,    │ │ lingered, or grace over
+ *       │                              └─┼─ begin/end ────┘ │
+ *       └────────────────────────────────┴──────────────────┘
+ *
+ * A pin that was touched during the collection in progress holds whatever its state: the
+ * collection may have looked at its repository before.
+ */
+#include "storage/pins.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+enum {
+    PINS_MAX = 16384, /* then the oldest live on as their links' times alone */
+    EXPIRE_STEP = 4   /* old pins looked at for each new one */
+};
+
+enum pin_state { STATE_NEW, STATE_OPEN, STATE_USED };
+
+/* A digest in a repository. */
+struct pin {
+    struct digest digest; /* key in repo->pins */
+    struct pin_repo *repo;
+    struct pin_content *content;
+    enum pin_kind kind;
+    enum pin_state state;
+    unsigned pending; /* operations between begin and end */
+    unsigned run;     /* the collection in which it was last touched; 0: none */
+    uint64_t at;      /* ms: when last touched */
+    struct pin *prev, *next;
+    UT_hash_handle hh;
+};
+
+/* A repository with pins or with someone at work in it. */
+struct pin_repo {
+    struct pin *pins; /* hash, by digest */
+    unsigned open;    /* blobs promised and not used: a push is under way */
+    unsigned entered; /* pins_enter */
+    unsigned pending; /* operations on its pins */
+    unsigned run;     /* the collection in which one of its pins was last touched */
+    UT_hash_handle hh;
+    size_t name_len;
+    char name[]; /* key */
+};
+
+/* A digest, whatever the repository. */
+struct pin_content {
+    struct digest digest; /* key */
+    unsigned pins, pending, open;
+    unsigned run;
+    UT_hash_handle hh;
+};
+
+void pins_init(struct pins *p)
+{
+    *p = (struct pins){.current = {.grace_ms = UINT64_MAX}}; /* until a collection says more */
+    (void)pthread_mutex_init(&p->mutex, NULL);
+    (void)pthread_cond_init(&p->released, NULL);
+}
+
+static uint64_t now_ms(const struct pins *p)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + p->ahead_ms;
+}
+
+/* ---- The tables. With the mutex held. --------------------------------------------------- */
+
+static struct pin_repo *find_repo(struct pins *p, struct span name)
+{
+    struct pin_repo *r = NULL;
+    HASH_FIND(hh, p->repos, name.p, name.n, r);
+    return r;
+}
+
+static struct pin_repo *take_repo(struct pins *p, struct span name)
+{
+    struct pin_repo *r = find_repo(p, name);
+    if (r)
+        return r;
+    r = must_calloc(sizeof(*r) + name.n + 1);
+    memcpy(r->name, name.p, name.n);
+    r->name_len = name.n;
+    HASH_ADD(hh, p->repos, name, name.n, r);
+    return r;
+}
+
+static void give_repo(struct pins *p, struct pin_repo *r)
+{
+    if (r->pins || r->entered > 0 || r->pending > 0)
+        return;
+    HASH_DEL(p->repos, r);
+    free(r);
+}
+
+static struct pin_content *find_content(struct pins *p, const struct digest *d)
+{
+    struct pin_content *c = NULL;
+    HASH_FIND(hh, p->contents, d, sizeof(*d), c);
+    return c;
+}
+
+static struct pin_content *take_content(struct pins *p, const struct digest *d)
+{
+    struct pin_content *c = find_content(p, d);
+    if (!c) {
+        c = must_calloc(sizeof(*c));
+        c->digest = *d;
+        HASH_ADD(hh, p->contents, digest, sizeof(c->digest), c);
+    }
+    c->pins++;
+    return c;
+}
+
+static void give_content(struct pins *p, struct pin_content *c)
+{
+    if (--c->pins > 0)
+        return;
+    HASH_DEL(p->contents, c);
+    free(c);
+}
+
+static struct pin *find_pin(struct pin_repo *r, const struct digest *d)
+{
+    struct pin *pin = NULL;
+    if (r)
+        HASH_FIND(hh, r->pins, d, sizeof(*d), pin);
+    return pin;
+}
+
+static void set_state(struct pin *pin, enum pin_state s)
+{
+    bool was = pin->state == STATE_OPEN, is = s == STATE_OPEN;
+    pin->content->open += (unsigned)is - (unsigned)was;
+    if (pin->kind == PIN_BLOB)
+        pin->repo->open += (unsigned)is - (unsigned)was;
+    pin->state = s;
+}
+
+static void remove_pin(struct pins *p, struct pin *pin)
+{
+    struct pin_repo *r = pin->repo;
+    set_state(pin, STATE_NEW);
+    HASH_DEL(r->pins, pin);
+    DL_DELETE(p->oldest, pin);
+    give_content(p, pin->content);
+    free(pin);
+    p->count--;
+    give_repo(p, r);
+}
+
+/* Is its time over? With many pins, also before: its link's time says the rest. */
+static bool has_expired(const struct pins *p, const struct pin *pin, uint64_t now)
+{
+    if (pin->pending > 0 || (p->collecting && pin->run == p->run))
+        return false;
+    if (p->count > PINS_MAX)
+        return true;
+    return now - pin->at >= p->current.grace_ms && pin->repo->entered == 0;
+}
+
+static void expire(struct pins *p, size_t most)
+{
+    uint64_t now = now_ms(p);
+    struct pin *next;
+    for (struct pin *pin = p->oldest; pin && most > 0; pin = next, most--) {
+        next = pin->next;
+        if (has_expired(p, pin, now))
+            remove_pin(p, pin);
+    }
+}
+
+static struct pin *take_pin(struct pins *p, struct pin_repo *r, enum pin_kind kind,
+                            const struct digest *d)
+{
+    struct pin *pin = find_pin(r, d);
+    if (pin)
+        return pin;
+    pin = must_calloc(sizeof(*pin));
+    pin->digest = *d;
+    pin->repo = r;
+    pin->kind = kind;
+    pin->at = now_ms(p);
+    pin->content = take_content(p, d);
+    HASH_ADD(hh, r->pins, digest, sizeof(pin->digest), pin);
+    DL_APPEND(p->oldest, pin);
+    p->count++;
+    return pin;
+}
+
+static void touch(struct pins *p, struct pin *pin)
+{
+    pin->at = now_ms(p);
+    pin->run = pin->repo->run = pin->content->run = p->run;
+    p->last_promise = pin->at;
+    DL_DELETE(p->oldest, pin);
+    DL_APPEND(p->oldest, pin);
+}
+
+void pins_fini(struct pins *p)
+{
+    while (p->oldest)
+        remove_pin(p, p->oldest);
+    assert(!p->repos && !p->contents); /* each begin had its end */
+    (void)pthread_cond_destroy(&p->released);
+    (void)pthread_mutex_destroy(&p->mutex);
+}
+
+/* ---- The clients' side. ----------------------------------------------------------------- */
+
+static bool is_condemned(const struct pins *p, struct span repo, const struct digest *d)
+{
+    switch (p->condemned) {
+    case CONDEMNED_NOTHING:
+        return false;
+    case CONDEMNED_LINK:
+        return d && digest_eq(d, &p->condemned_digest) && span_eq(repo, p->condemned_repo);
+    case CONDEMNED_CONTENT:
+        return d && digest_eq(d, &p->condemned_digest);
+    case CONDEMNED_REPO:
+        return span_eq(repo, p->condemned_repo);
+    }
+    return false;
+}
+
+static void lock_when_safe(struct pins *p, struct span repo, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    while (is_condemned(p, repo, d))
+        (void)pthread_cond_wait(&p->released, &p->mutex);
+}
+
+void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
+{
+    lock_when_safe(p, repo, d);
+    expire(p, EXPIRE_STEP);
+    struct pin *pin = take_pin(p, take_repo(p, repo), kind, d);
+    pin->pending++;
+    pin->content->pending++;
+    pin->repo->pending++;
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    struct pin *pin = find_pin(find_repo(p, repo), d);
+    assert(pin && pin->pending > 0);
+    pin->pending--;
+    pin->content->pending--;
+    pin->repo->pending--;
+    switch (how) {
+    case PIN_DROPPED:
+        if (pin->state == STATE_NEW && pin->pending == 0)
+            remove_pin(p, pin);
+        break;
+    case PIN_KEPT:
+        set_state(pin, STATE_OPEN);
+        touch(p, pin);
+        break;
+    case PIN_USED:
+        set_state(pin, STATE_USED);
+        touch(p, pin);
+        break;
+    }
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pins_forget(struct pins *p, struct span repo, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    struct pin *pin = find_pin(find_repo(p, repo), d);
+    if (pin && pin->pending == 0)
+        remove_pin(p, pin);
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pins_enter(struct pins *p, struct span repo)
+{
+    lock_when_safe(p, repo, NULL);
+    take_repo(p, repo)->entered++;
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pins_leave(struct pins *p, struct span repo)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    struct pin_repo *r = find_repo(p, repo);
+    assert(r && r->entered > 0);
+    r->entered--;
+    give_repo(p, r);
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+/* ---- The collection's side. ------------------------------------------------------------- */
+
+enum rc pins_collect(struct pins *p, const struct collection *c, struct fault *f)
+{
+    enum rc rc = RC_OK;
+    (void)pthread_mutex_lock(&p->mutex);
+    if (p->collecting)
+        rc = fault(f, RC_GC_RUNNING, NULL);
+    if (rc == RC_OK) {
+        p->collecting = true;
+        p->run++;
+        p->current = *c;
+        expire(p, SIZE_MAX);
+    }
+    (void)pthread_mutex_unlock(&p->mutex);
+    return rc;
+}
+
+void pins_collected(struct pins *p)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    assert(p->condemned == CONDEMNED_NOTHING);
+    p->collecting = false;
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+static uint64_t linger_ms(const struct pins *p)
+{
+    uint64_t grace = p->current.grace_ms;
+    return grace < STORE_LINGER_MS ? grace : STORE_LINGER_MS;
+}
+
+bool pins_are_quiet(struct pins *p)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    bool quiet = p->last_promise == 0 || now_ms(p) - p->last_promise >= linger_ms(p);
+    (void)pthread_mutex_unlock(&p->mutex);
+    return quiet;
+}
+
+/* Another push may rely on what this one has used. */
+static bool push_under_way(const struct pin_repo *r)
+{
+    return r->open > 0 || r->entered > 0;
+}
+
+static enum verdict judge_used(const struct pins *p, const struct pin *pin, uint64_t age)
+{
+    if (age < p->current.grace_ms && push_under_way(pin->repo))
+        return VERDICT_PINNED;
+    return age < linger_ms(p) ? VERDICT_SETTLING : VERDICT_REMOVED;
+}
+
+static enum verdict judge(const struct pins *p, const struct pin *pin)
+{
+    if (!pin)
+        return VERDICT_REMOVED;
+    if (pin->pending > 0 || pin->run == p->run)
+        return VERDICT_PINNED;
+    uint64_t age = now_ms(p) - pin->at;
+    switch (pin->state) {
+    case STATE_NEW:
+        return VERDICT_PINNED;
+    case STATE_OPEN:
+        return age < p->current.grace_ms || pin->repo->entered > 0 ? VERDICT_PINNED
+                                                                   : VERDICT_REMOVED;
+    case STATE_USED:
+        return judge_used(p, pin, age);
+    }
+    return VERDICT_PINNED;
+}
+
+/* With the mutex held. */
+static enum verdict condemn(struct pins *p, enum verdict v, enum condemned what, struct span repo,
+                            const struct digest *d)
+{
+    assert(p->collecting && p->condemned == CONDEMNED_NOTHING);
+    if (v == VERDICT_REMOVED && !p->current.dry_run) {
+        p->condemned = what;
+        p->condemned_repo = repo;
+        if (d)
+            p->condemned_digest = *d;
+    }
+    (void)pthread_mutex_unlock(&p->mutex);
+    return v;
+}
+
+enum verdict pins_condemn_link(struct pins *p, struct span repo, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    struct pin *pin = find_pin(find_repo(p, repo), d);
+    return condemn(p, judge(p, pin), CONDEMNED_LINK, repo, d);
+}
+
+/* No link leads to it any more; a pin without a link is of an operation at work, or of a link
+ * that was made since. */
+enum verdict pins_condemn_content(struct pins *p, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    const struct pin_content *c = find_content(p, d);
+    bool held = c && (c->pending > 0 || c->open > 0 || c->run == p->run);
+    return condemn(p, held ? VERDICT_PINNED : VERDICT_REMOVED, CONDEMNED_CONTENT, SPAN(""), d);
+}
+
+enum verdict pins_condemn_repo(struct pins *p, struct span repo)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    const struct pin_repo *r = find_repo(p, repo);
+    bool held = r && (r->entered > 0 || r->pending > 0 || r->open > 0 || r->run == p->run);
+    return condemn(p, held ? VERDICT_PINNED : VERDICT_REMOVED, CONDEMNED_REPO, repo, NULL);
+}
+
+void pins_release(struct pins *p)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    p->condemned = CONDEMNED_NOTHING;
+    (void)pthread_cond_broadcast(&p->released);
+    (void)pthread_mutex_unlock(&p->mutex);
+}
+
+int64_t pins_wall_time(struct pins *p)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    int64_t now = (int64_t)time(NULL) + (int64_t)(p->ahead_ms / 1000);
+    (void)pthread_mutex_unlock(&p->mutex);
+    return now;
+}
+
+bool pins_is_young(struct pins *p, time_t modified)
+{
+    int64_t grace = (int64_t)(p->current.grace_ms / 1000);
+    int64_t age = pins_wall_time(p) - (int64_t)modified;
+    /* A clock that was wrong once must not keep things for ever. */
+    return age > -grace && age < grace;
+}
+
+void pins_pass_time(struct pins *p, uint64_t ms)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    p->ahead_ms += ms;
+    (void)pthread_mutex_unlock(&p->mutex);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * walk: everything there is, an entry a call. A walk is a stack of open directories; what an entry
+ * means depends on its depth:
+ *
+ *   repositories   any depth         a directory with _layers, _manifests or _uploads is one
+ *   manifests      <alg> / <hex>     and layers
+ *   tags           <tag>             and uploads: <uuid>
+ *   blobs          <alg> / <hh> / <hex>
+ *
+ * Symbolic links are followed, as requests follow them: what can be pulled must be seen.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "storage/store.h"
+
+enum {
+    LONGEST_NAME = 512,
+    DEPTH_MAX = LONGEST_NAME / 2 + 1 /* directories with names of one character */
+};
+
+struct level {
+    struct dir *dir;
+    struct path path;
+};
+
+struct walk {
+    struct store *store;
+    enum walk_kind kind;
+    struct arena arena; /* the name of the repository */
+    struct name repo;
+    struct level *levels; /* the deepest one is read */
+    unsigned depth, cap;
+    enum rc begun;        /* how opening the first directory went */
+    struct buf name, why; /* of what was found last */
+};
+
+/* ---- The stack. ------------------------------------------------------------------------- */
+
+static void keep_reason(struct walk *w, const char *what, const struct fault *f)
+{
+    const char *detail = f && f->first ? f->first->detail : NULL;
+    buf_clear(&w->why);
+    buf_printf(&w->why, "%s", detail ? detail : what);
+}
+
+/* RC_NOT_FOUND: it is not there, or not a directory; nothing was pushed. */
+static enum rc push(struct walk *w, const struct path *path)
+{
+    struct dir *dir = NULL;
+    struct arena a;
+    struct fault f;
+    if (w->depth == DEPTH_MAX) {
+        keep_reason(w, "directories are nested too deeply", NULL);
+        return RC_IO;
+    }
+    arena_init(&a);
+    fault_init(&f, &a);
+    enum rc rc = dir_open(&w->store->tree, path->s, &dir, &f);
+    if (rc == RC_OK) {
+        if (w->depth == w->cap) {
+            w->cap = w->cap ? 2 * w->cap : 4;
+            w->levels = must_realloc(w->levels, w->cap * sizeof(*w->levels));
+        }
+        w->levels[w->depth++] = (struct level){.dir = dir, .path = *path};
+    } else if (rc != RC_NOT_FOUND) {
+        keep_reason(w, "the directory cannot be read", &f);
+    }
+    arena_fini(&a);
+    return rc;
+}
+
+static void pop(struct walk *w)
+{
+    dir_close(w->levels[--w->depth].dir);
+}
+
+/* The next directory of the deepest level. RC_NOT_FOUND at its end. */
+static enum rc next_dir(struct walk *w, struct path *out, const char **name)
+{
+    struct level *top = &w->levels[w->depth - 1];
+    enum dir_entry kind;
+    struct file_info info;
+    for (;;) {
+        enum rc rc = dir_next(top->dir, name, &kind, NULL);
+        if (rc != RC_OK)
+            return rc;
+        *out = layout_below(top->path, *name);
+        if (kind == DIR_ENTRY_DIR)
+            return RC_OK;
+        if (kind == DIR_ENTRY_LINK && file_stat(&w->store->tree, out->s, &info, NULL) == RC_OK &&
+            info.is_dir)
+            return RC_OK;
+    }
+}
+
+/* ---- What is found. --------------------------------------------------------------------- */
+
+static const struct digest no_digest = {.alg = (enum digest_alg)DIGEST_ALGS};
+
+static void found_bad(struct walk *w, struct span name, struct found *out)
+{
+    *out = (struct found){.state = FOUND_BAD, .name = name, .digest = no_digest, .why = w->why.p};
+}
+
+static void keep_name(struct walk *w, struct span name)
+{
+    buf_clear(&w->name);
+    buf_add_span(&w->name, name);
+}
+
+/* The deepest directory is over, or cannot be read further. */
+static void leave(struct walk *w, enum rc rc)
+{
+    if (rc != RC_NOT_FOUND) {
+        keep_name(w, span_of(w->levels[w->depth - 1].path.s));
+        keep_reason(w, "the directory cannot be read", NULL);
+    }
+    pop(w);
+}
+
+static bool is_there(struct walk *w, struct path path)
+{
+    struct file_info info;
+    enum rc rc = file_stat(&w->store->tree, path.s, &info, NULL);
+    return rc != RC_NOT_FOUND; /* what cannot be looked at is there */
+}
+
+/* ---- Repositories. ---------------------------------------------------------------------- */
+
+/* The part of a path that is a repository's name. */
+static struct span name_in(const struct path *path)
+{
+    struct path top = layout_repositories();
+    return span_skip(span_of(path->s), strlen(top.s) + 1);
+}
+
+static bool is_repo(struct walk *w, const struct path *path)
+{
+    struct span name = name_in(path);
+    for (int part = 0; part < REPO_PARTS; part++)
+        if (is_there(w, layout_repo_part(name, (enum repo_part)part)))
+            return true;
+    return false;
+}
+
+/* Enters a directory. No client can name one whose path is too long to be a name's. */
+static enum rc enter(struct walk *w, const struct path *path)
+{
+    keep_name(w, name_in(path));
+    return w->name.n > LONGEST_NAME ? RC_NOT_FOUND : push(w, path);
+}
+
+/* One step; true: there is something to tell. */
+static bool step_repo(struct walk *w, struct found *out)
+{
+    struct path path;
+    const char *entry;
+    enum rc rc = next_dir(w, &path, &entry);
+    if (rc == RC_OK && layout_is_reserved(entry))
+        return false;
+    if (rc == RC_OK)
+        rc = enter(w, &path);
+    else
+        leave(w, rc);
+    if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_repo(w, &path)))
+        return false;
+    if (rc == RC_OK)
+        *out = (struct found){.state = FOUND, .name = buf_span(&w->name), .digest = no_digest};
+    else
+        found_bad(w, buf_span(&w->name), out);
+    return true;
+}
+
+/* ---- Things with a digest. -------------------------------------------------------------- */
+
+static bool digest_at(struct walk *w, const char *hex, struct digest *out)
+{
+    enum digest_alg alg;
+    const char *alg_dir = strrchr(w->levels[1].path.s, '/') + 1;
+    return digest_alg_find(span_of(alg_dir), &alg) && digest_from_hex(alg, span_of(hex), out);
+}
+
+static void look_at_link(struct walk *w, const struct path *dir, struct found *out)
+{
+    struct arena a;
+    struct fault f;
+    arena_init(&a);
+    fault_init(&f, &a);
+    out->state = FOUND;
+    struct path link = w->kind == WALK_TAGS ? layout_current_in(*dir) : layout_link_in(*dir);
+    enum rc rc = link_read(w->store, link.s, &out->target, &f);
+    if (rc == RC_NOT_FOUND) {
+        out->state = FOUND_EMPTY;
+    } else if (rc != RC_OK) {
+        keep_reason(w, "the link cannot be read", &f);
+        out->state = FOUND_BAD;
+    } else if (w->kind == WALK_MANIFESTS && !digest_eq(&out->target, &out->digest)) {
+        keep_reason(w, "the link names another digest", NULL);
+        out->state = FOUND_BAD;
+    }
+    out->why = w->why.p;
+    arena_fini(&a);
+}
+
+static void look_at_data(struct walk *w, const struct path *dir, struct found *out)
+{
+    struct file_info info;
+    enum rc rc = file_stat(&w->store->tree, layout_data_in(*dir).s, &info, NULL);
+    out->state = rc == RC_OK ? FOUND : rc == RC_NOT_FOUND ? FOUND_EMPTY : FOUND_BAD;
+    out->size = rc == RC_OK ? info.size : 0;
+    keep_reason(w, "the data cannot be looked at", NULL);
+    out->why = w->why.p;
+}
+
+/* How deep below the walk's first directory the things stand. */
+static unsigned depth_of(enum walk_kind kind)
+{
+    switch (kind) {
+    case WALK_REPOS:
+    case WALK_TAGS:
+    case WALK_UPLOADS:
+        return 1;
+    case WALK_MANIFESTS:
+    case WALK_LAYERS:
+        return 2;
+    case WALK_BLOBS:
+        return 3;
+    }
+    return 1;
+}
+
+/* At the things' depth. false: it is nothing that counts. */
+static bool look_at(struct walk *w, const struct path *path, const char *entry, struct found *out)
+{
+    *out = (struct found){.state = FOUND, .name = buf_span(&w->name), .digest = no_digest};
+    switch (w->kind) {
+    case WALK_REPOS:
+    case WALK_UPLOADS:
+        return true;
+    case WALK_TAGS:
+        look_at_link(w, path, out);
+        return true;
+    case WALK_MANIFESTS:
+    case WALK_LAYERS:
+        if (digest_at(w, entry, &out->digest)) {
+            look_at_link(w, path, out);
+            return true;
+        }
+        keep_reason(w, "the directory's name is no digest", NULL);
+        found_bad(w, buf_span(&w->name), out);
+        return !layout_is_reserved(entry);
+    case WALK_BLOBS:
+        if (!digest_at(w, entry, &out->digest))
+            return false;
+        look_at_data(w, path, out);
+        return true;
+    }
+    return false;
+}
+
+/* Above it: goes down. */
+static enum rc go_down(struct walk *w, const struct path *path, const char *entry)
+{
+    enum digest_alg alg;
+    if (w->depth == 1 && !digest_alg_find(span_of(entry), &alg)) {
+        keep_reason(w, "not a known digest algorithm", NULL);
+        return layout_is_reserved(entry) || w->kind == WALK_BLOBS ? RC_NOT_FOUND : RC_IO;
+    }
+    return push(w, path);
+}
+
+static bool step_thing(struct walk *w, struct found *out)
+{
+    struct path path;
+    const char *entry;
+    enum rc rc = next_dir(w, &path, &entry);
+    if (rc != RC_OK) {
+        leave(w, rc);
+    } else {
+        keep_name(w, span_of(entry));
+        if (w->depth == depth_of(w->kind))
+            return look_at(w, &path, entry, out);
+        rc = go_down(w, &path, entry);
+    }
+    if (rc == RC_OK || rc == RC_NOT_FOUND)
+        return false;
+    found_bad(w, buf_span(&w->name), out);
+    return true;
+}
+
+/* ---- The walk. -------------------------------------------------------------------------- */
+
+static struct path top_of(const struct walk *w)
+{
+    switch (w->kind) {
+    case WALK_REPOS:
+        return layout_repositories();
+    case WALK_MANIFESTS:
+        return layout_repo_revisions_dir(w->repo.s);
+    case WALK_LAYERS:
+        return layout_repo_layers(w->repo);
+    case WALK_TAGS:
+        return layout_repo_tags(w->repo);
+    case WALK_UPLOADS:
+        return layout_repo_uploads(w->repo.s);
+    case WALK_BLOBS:
+        return layout_blobs();
+    }
+    return layout_blobs();
+}
+
+struct walk *walk_begin(struct store *s, enum walk_kind kind, struct name repo)
+{
+    struct walk *w = must_calloc(sizeof(*w));
+    w->store = s;
+    w->kind = kind;
+    arena_init(&w->arena);
+    buf_init(&w->name);
+    buf_init(&w->why);
+    w->repo = (struct name){arena_span(&w->arena, repo.s)};
+    struct path top = top_of(w);
+    w->begun = push(w, &top);
+    return w;
+}
+
+bool walk_next(struct walk *w, struct found *out)
+{
+    if (w->begun != RC_OK && w->begun != RC_NOT_FOUND) {
+        w->begun = RC_NOT_FOUND;
+        found_bad(w, SPAN(""), out);
+        return true;
+    }
+    while (w->depth > 0)
+        if (w->kind == WALK_REPOS ? step_repo(w, out) : step_thing(w, out))
+            return true;
+    return false;
+}
+
+void walk_end(struct walk *w)
+{
+    if (!w)
+        return;
+    while (w->depth > 0)
+        pop(w);
+    free(w->levels);
+    buf_fini(&w->name);
+    buf_fini(&w->why);
+    arena_fini(&w->arena);
+    free(w);
+}
