@@ -202,7 +202,7 @@ static void touch(struct pins *p, struct pin *pin)
 {
     pin->at = now_ms(p);
     pin->run = pin->repo->run = pin->content->run = p->run;
-    p->last_promise = pin->at;
+    p->promised_run = p->run;
     DL_DELETE(p->oldest, pin);
     DL_APPEND(p->oldest, pin);
 }
@@ -337,7 +337,7 @@ static uint64_t linger_ms(const struct pins *p)
 bool pins_are_quiet(struct pins *p)
 {
     (void)pthread_mutex_lock(&p->mutex);
-    bool quiet = p->last_promise == 0 || now_ms(p) - p->last_promise >= linger_ms(p);
+    bool quiet = p->promised_run != p->run;
     (void)pthread_mutex_unlock(&p->mutex);
     return quiet;
 }

@@ -37,7 +37,7 @@ struct pins {
     unsigned run;              /* counts collections; a pin touched in this one holds */
     struct collection current; /* the collection in progress */
     bool collecting;
-    uint64_t last_promise; /* ms; 0: none yet */
+    unsigned promised_run; /* the collection in which the last promise was made */
     uint64_t ahead_ms;     /* tests: how far the clock was put ahead */
 
     enum condemned condemned;

@@ -192,19 +192,20 @@ enum walk_kind {
 };
 
 enum found_state {
-    FOUND,       /* all of it */
-    FOUND_EMPTY, /* a directory without the file that counts: nothing, for every client */
-    FOUND_BAD    /* something that cannot be read; `why` says more */
+    FOUND,           /* all of it */
+    FOUND_EMPTY,     /* a directory without the file that counts: nothing, for every client */
+    FOUND_BAD,       /* one thing that cannot be read; `why` says more */
+    FOUND_UNREADABLE /* a directory, so that nobody knows what else there is; `why` says more */
 };
 
 struct found {
     enum found_state state;
     struct span name;     /* repository, tag or upload; until the next call */
-    struct digest digest; /* manifest, layer or blob, by the name of its place; alg is DIGEST_ALGS
-                             if that is no digest, or where it is a directory that is bad */
+    struct digest digest; /* manifest, layer or blob, by the name of its place */
+    bool has_digest;      /* false: the name is none */
     struct digest target; /* FOUND, layer or tag: what the link says */
     uint64_t size;        /* FOUND, blob */
-    const char *why;      /* FOUND_BAD; until the next call */
+    const char *why;      /* until the next call */
 };
 
 struct walk;
@@ -262,7 +263,7 @@ enum rc collection_sync(struct store *s, struct fault *f) MUST_CHECK;
 /* The data. *bytes is its size, removed or kept. */
 enum rc collect_blob(struct store *s, const struct digest *d, enum verdict *out, uint64_t *bytes,
                      struct fault *f) MUST_CHECK;
-/* Has no client been promised anything for STORE_LINGER_MS, or since the collection began? */
+/* Has no client been promised anything since the collection began? */
 bool collection_is_quiet(struct store *s);
 
 #endif

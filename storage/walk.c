@@ -98,11 +98,10 @@ static enum rc next_dir(struct walk *w, struct path *out, const char **name)
 
 /* ---- What is found. --------------------------------------------------------------------- */
 
-static const struct digest no_digest = {.alg = (enum digest_alg)DIGEST_ALGS};
-
-static void found_bad(struct walk *w, struct span name, struct found *out)
+static bool found_bad(struct walk *w, enum found_state state, struct found *out)
 {
-    *out = (struct found){.state = FOUND_BAD, .name = name, .digest = no_digest, .why = w->why.p};
+    *out = (struct found){.state = state, .name = buf_span(&w->name), .why = w->why.p};
+    return true;
 }
 
 static void keep_name(struct walk *w, struct span name)
@@ -167,10 +166,9 @@ static bool step_repo(struct walk *w, struct found *out)
         leave(w, rc);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_repo(w, &path)))
         return false;
-    if (rc == RC_OK)
-        *out = (struct found){.state = FOUND, .name = buf_span(&w->name), .digest = no_digest};
-    else
-        found_bad(w, buf_span(&w->name), out);
+    if (rc != RC_OK)
+        return found_bad(w, FOUND_UNREADABLE, out);
+    *out = (struct found){.state = FOUND, .name = buf_span(&w->name)};
     return true;
 }
 
@@ -235,7 +233,8 @@ static unsigned depth_of(enum walk_kind kind)
 /* At the things' depth. false: it is nothing that counts. */
 static bool look_at(struct walk *w, const struct path *path, const char *entry, struct found *out)
 {
-    *out = (struct found){.state = FOUND, .name = buf_span(&w->name), .digest = no_digest};
+    *out = (struct found){.state = FOUND, .name = buf_span(&w->name)};
+    out->has_digest = depth_of(w->kind) > 1 && digest_at(w, entry, &out->digest);
     switch (w->kind) {
     case WALK_REPOS:
     case WALK_UPLOADS:
@@ -245,18 +244,16 @@ static bool look_at(struct walk *w, const struct path *path, const char *entry, 
         return true;
     case WALK_MANIFESTS:
     case WALK_LAYERS:
-        if (digest_at(w, entry, &out->digest)) {
+        if (out->has_digest) {
             look_at_link(w, path, out);
             return true;
         }
         keep_reason(w, "the directory's name is no digest", NULL);
-        found_bad(w, buf_span(&w->name), out);
-        return !layout_is_reserved(entry);
+        return !layout_is_reserved(entry) && found_bad(w, FOUND_BAD, out);
     case WALK_BLOBS:
-        if (!digest_at(w, entry, &out->digest))
-            return false;
-        look_at_data(w, path, out);
-        return true;
+        if (out->has_digest)
+            look_at_data(w, path, out);
+        return out->has_digest;
     }
     return false;
 }
@@ -285,10 +282,7 @@ static bool step_thing(struct walk *w, struct found *out)
             return look_at(w, &path, entry, out);
         rc = go_down(w, &path, entry);
     }
-    if (rc == RC_OK || rc == RC_NOT_FOUND)
-        return false;
-    found_bad(w, buf_span(&w->name), out);
-    return true;
+    return rc != RC_OK && rc != RC_NOT_FOUND && found_bad(w, FOUND_UNREADABLE, out);
 }
 
 /* ---- The walk. -------------------------------------------------------------------------- */
@@ -330,8 +324,8 @@ bool walk_next(struct walk *w, struct found *out)
 {
     if (w->begun != RC_OK && w->begun != RC_NOT_FOUND) {
         w->begun = RC_NOT_FOUND;
-        found_bad(w, SPAN(""), out);
-        return true;
+        buf_clear(&w->name);
+        return found_bad(w, FOUND_UNREADABLE, out);
     }
     while (w->depth > 0)
         if (w->kind == WALK_REPOS ? step_repo(w, out) : step_thing(w, out))
