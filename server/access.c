@@ -25,7 +25,7 @@ static void print_peer(struct access *a, const struct sockaddr *peer)
     else if (peer->sa_family == AF_INET6)
         (void)inet_ntop(AF_INET6, &v6->sin6_addr, a->peer, sizeof(a->peer));
     else
-        (void)strcpy(a->peer, "-");
+        (void)strcpy(a->peer, "unix");
 }
 
 void access_init(struct access *a, const struct sockaddr *peer, const struct config *config)

@@ -21,5 +21,9 @@ extern const struct operation api_manifest_get, api_manifest_put, api_manifest_d
 extern const struct operation api_referrer_list;
 /* api_list.c */
 extern const struct operation api_tag_list, api_catalog;
+/* api_admin.c */
+extern const struct operation api_gc_start, api_gc_status, api_gc_stop, api_gc_lines;
+/* api_debug.c */
+extern const struct operation api_health, api_metrics;
 
 #endif

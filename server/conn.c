@@ -106,7 +106,7 @@ static void send_reply(struct conn *c, struct reply *r)
 static void begin_reply(const struct conn *c, struct reply *r)
 {
     reply_init(r);
-    if (!span_eq(c->in.head.path, SPAN("/")))
+    if (c->door == DOOR_PUBLIC && !span_eq(c->in.head.path, SPAN("/")))
         reply_header(r, "Docker-Distribution-Api-Version", "registry/2.0");
 }
 
@@ -225,7 +225,8 @@ static void submit_file(struct conn *c)
 
 static enum rc make_run(struct conn *c)
 {
-    struct run_env env = {c->server->store, c->server->config, &c->arena};
+    const struct server *s = c->server;
+    struct run_env env = {c->door, s->store, s->config, s->maint, &c->arena};
     enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc == RC_OK)
         c->run.op->last_try = c->waits == WAITS_MAX;

@@ -10,10 +10,11 @@
 
 #include <sys/socket.h>
 
+#include "server/endpoint.h"
 #include "server/server.h"
 
 /* Takes over the socket, also on failure. */
-void conn_open(struct server *s, int fd, const struct sockaddr *peer);
+void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door door);
 /* May be called at any time: what the pool holds is closed when it comes back. */
 void conn_close(struct conn *c);
 /* Closes those whose time is over. */

@@ -73,10 +73,11 @@ void conn_close(struct conn *c)
     }
 }
 
-void conn_open(struct server *s, int fd, const struct sockaddr *peer)
+void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door door)
 {
     struct conn *c = must_calloc(sizeof(*c));
     c->server = s;
+    c->door = door;
     if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
         (void)close(fd);
         free(c);

@@ -28,6 +28,7 @@ enum fate { FATE_OPEN, FATE_DOOMED };
 struct conn {
     struct server *server;
     struct conn *prev, *next;
+    enum door door; /* the one it came in by */
     enum conn_state state;
     enum fate fate; /* doomed: closes as soon as the pool gives back */
     uv_poll_t poll;

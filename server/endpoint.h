@@ -24,11 +24,21 @@
 #include "server/reply.h"
 #include "storage/storage.h"
 
+struct maint;
+
 /* What stands in braces in a row's path. */
 enum var { VAR_NAME, VAR_REFERENCE, VAR_DIGEST, VAR_UPLOAD, VAR_COUNT };
 
+/* Where requests come in; each row is behind one of them, and cannot be reached by another. */
+enum door {
+    DOOR_PUBLIC, /* the registry */
+    DOOR_ADMIN,  /* who can connect is trusted */
+    DOOR_DEBUG   /* health and metrics, which tell and change nothing */
+};
+
 /* A routed request, as parse sees it. */
 struct request {
+    enum door door;
     const struct http_head *head;
     struct span vars[VAR_COUNT]; /* decoded; p is NULL where the path has none */
 };
@@ -38,6 +48,7 @@ struct request {
 struct op {
     struct store *store;
     const struct config *config;
+    struct maint *maint; /* its thread-safe part */
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */
@@ -58,15 +69,24 @@ struct operation {
 };
 
 /* The right that a caller needs in the repository. */
-enum scope { SCOPE_NONE, SCOPE_BASE, SCOPE_CATALOG, SCOPE_PULL, SCOPE_PUSH, SCOPE_DELETE };
+enum scope {
+    SCOPE_NONE,
+    SCOPE_BASE,
+    SCOPE_CATALOG,
+    SCOPE_PULL,
+    SCOPE_PUSH,
+    SCOPE_DELETE,
+    SCOPE_ADMIN
+};
 
-/* A setting without which the endpoint answers UNSUPPORTED. */
-enum needs { NEEDS_NOTHING, NEEDS_DELETE_ENABLED };
+/* A setting without which the endpoint is not there, or answers UNSUPPORTED. */
+enum needs { NEEDS_NOTHING, NEEDS_DELETE_ENABLED, NEEDS_METRICS_ENABLED };
 
 struct endpoint {
     const char *name; /* of the resource, in metrics and logs, as the registry image calls it */
     enum http_method method;
     const char *path;
+    enum door door;
     enum scope scope;
     enum needs needs;
     const struct operation *operation;

@@ -93,7 +93,8 @@ static const char *phrase_of(int code)
 
 bool error_is_ours(enum rc rc)
 {
-    return rows[rc].status >= 500;
+    /* Who asks at a bad time is told so: that is no failure. */
+    return rows[rc].status >= 500 && rc != RC_UNAVAILABLE;
 }
 
 /* A string, but for an unknown repository: there it is an object with its name. */

@@ -11,6 +11,7 @@ static bool changes_something(enum scope s)
     case SCOPE_BASE:
     case SCOPE_CATALOG:
     case SCOPE_PULL:
+    case SCOPE_ADMIN: /* not what is for the registry's clients */
         return false;
     case SCOPE_PUSH:
     case SCOPE_DELETE:
@@ -19,11 +20,16 @@ static bool changes_something(enum scope s)
     return true;
 }
 
-enum rc gate_check(const struct endpoint *row, const struct config *config, struct fault *f)
+enum rc gate_check(const struct endpoint *row, const struct config *config, bool refuses,
+                   struct fault *f)
 {
     if (config->readonly && changes_something(row->scope))
         return fault(f, RC_UNSUPPORTED, "the registry is in read-only mode");
     if (row->needs == NEEDS_DELETE_ENABLED && !config->delete_enabled)
         return fault(f, RC_UNSUPPORTED, "deleting is switched off (storage.delete.enabled)");
+    if (row->needs == NEEDS_METRICS_ENABLED && !config->metrics_enabled)
+        return fault(f, RC_NO_ENDPOINT, "metrics are switched off (http.debug.prometheus.enabled)");
+    if (refuses && changes_something(row->scope))
+        return fault(f, RC_UNAVAILABLE, "garbage is being collected: try again later");
     return RC_OK;
 }

@@ -8,8 +8,10 @@
 
 #include "server/endpoint.h"
 
-/* RC_UNSUPPORTED if the registry is read-only or deleting is switched off. */
-enum rc gate_check(const struct endpoint *row, const struct config *config,
+/* RC_UNSUPPORTED if the registry is read-only or deleting is switched off; RC_NO_ENDPOINT if
+ * what the row needs is; RC_UNAVAILABLE if only a collection that `refuses` writes is in the way.
+ */
+enum rc gate_check(const struct endpoint *row, const struct config *config, bool refuses,
                    struct fault *f) MUST_CHECK;
 
 #endif

@@ -15,14 +15,18 @@
 
 #include "lib/log.h"
 #include "server/conn.h"
+#include "server/local.h"
 
 enum { BACKLOG = 1024, ACCEPTS_PER_EVENT = 64 };
 
 struct listener {
     struct server *server;
+    struct listener *next;
+    enum door door;
     uv_poll_t poll;
     int fd;
-    int reserve; /* a descriptor to give up when there are none left */
+    struct local local; /* owns fd if it has a path */
+    int reserve;        /* a descriptor to give up when there are none left */
 };
 
 /* ---- Accepting. ------------------------------------------------------------------------- */
@@ -53,7 +57,7 @@ static bool accept_one(struct listener *l)
     int fd = accept4(l->fd, (struct sockaddr *)&peer, &n, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0) {
         set_options(fd);
-        conn_open(l->server, fd, (struct sockaddr *)&peer);
+        conn_open(l->server, fd, (struct sockaddr *)&peer, l->door);
         return true;
     }
     if (errno == EMFILE || errno == ENFILE)
@@ -131,21 +135,41 @@ static enum rc bind_address(const char *addr, int *fd, struct fault *f)
     return rc;
 }
 
-enum rc listener_open(struct server *s, const char *addr, struct listener **out, struct fault *f)
+/* Takes over fd. */
+static struct listener *add_listener(struct server *s, enum door door, int fd)
 {
-    int fd = -1;
-    enum rc rc = bind_address(addr, &fd, f);
-    if (rc != RC_OK)
-        return rc;
-    struct listener *l = must_calloc(sizeof(*l));
+    struct listener *l = must_calloc(sizeof(*l)), **end = &s->listeners;
+    while (*end)
+        end = &(*end)->next;
+    *end = l;
     l->server = s;
+    l->door = door;
     l->fd = fd;
     l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
     (void)uv_poll_init(&s->loop, &l->poll, fd);
     (void)uv_poll_start(&l->poll, UV_READABLE, on_readable);
-    *out = l;
-    return RC_OK;
+    return l;
 }
+
+enum rc listener_open(struct server *s, enum door door, const char *addr, struct fault *f)
+{
+    int fd = -1;
+    enum rc rc = bind_address(addr, &fd, f);
+    if (rc == RC_OK)
+        (void)add_listener(s, door, fd);
+    return rc;
+}
+
+enum rc listener_open_local(struct server *s, enum door door, const char *path, struct fault *f)
+{
+    struct local local;
+    enum rc rc = local_open(&local, path, f);
+    if (rc == RC_OK)
+        add_listener(s, door, local.fd)->local = local;
+    return rc;
+}
+
+/* ---- The list. -------------------------------------------------------------------------- */
 
 static void on_closed(uv_handle_t *h)
 {
@@ -153,13 +177,36 @@ static void on_closed(uv_handle_t *h)
     free(l);
 }
 
-void listener_close(struct listener *l)
+static void close_listener(struct listener *l)
 {
     (void)uv_poll_stop(&l->poll);
-    (void)close(l->fd);
+    if (l->local.path)
+        local_close(&l->local);
+    else
+        (void)close(l->fd);
     if (l->reserve >= 0)
         (void)close(l->reserve);
     uv_close((uv_handle_t *)&l->poll, on_closed);
+}
+
+void listener_close_all(struct server *s)
+{
+    struct listener *next;
+    for (struct listener *l = s->listeners; l; l = next) {
+        next = l->next;
+        close_listener(l);
+    }
+    s->listeners = NULL;
+}
+
+const struct listener *listener_next(const struct server *s, const struct listener *l)
+{
+    return l ? l->next : s->listeners;
+}
+
+enum door listener_door(const struct listener *l)
+{
+    return l->door;
 }
 
 const char *listener_address(const struct listener *l, struct arena *a)
@@ -167,6 +214,8 @@ const char *listener_address(const struct listener *l, struct arena *a)
     struct sockaddr_storage at = {0};
     socklen_t n = sizeof(at);
     char host[NI_MAXHOST], port[NI_MAXSERV];
+    if (l->local.path)
+        return arena_str(a, span_of(l->local.path));
     if (getsockname(l->fd, (struct sockaddr *)&at, &n) != 0 ||
         getnameinfo((struct sockaddr *)&at, n, host, sizeof(host), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)

@@ -43,6 +43,21 @@ static int help(void)
     return EXIT_SUCCESS;
 }
 
+static void log_listener(const struct listener *l, const char *address)
+{
+    switch (listener_door(l)) {
+    case DOOR_PUBLIC:
+        log_info("listening on %s", address);
+        return;
+    case DOOR_ADMIN:
+        log_info("administrators are served on %s", address);
+        return;
+    case DOOR_DEBUG:
+        log_info("health and metrics are on %s", address);
+        return;
+    }
+}
+
 static void log_start(const struct config *config, const struct server *s)
 {
     struct arena a;
@@ -50,7 +65,8 @@ static void log_start(const struct config *config, const struct server *s)
     log_info("%s: data in %s", CLI_VERSION_TEXT, config->root_directory);
     for (size_t i = 0; conf_warning(config->conf, i); i++)
         log_warn("%s", conf_warning(config->conf, i));
-    log_info("listening on %s", listener_address(s->listener, &a));
+    for (const struct listener *l = listener_next(s, NULL); l; l = listener_next(s, l))
+        log_listener(l, listener_address(l, &a));
     arena_fini(&a);
 }
 

@@ -14,6 +14,7 @@ void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads)
     char text[16];
     p->loop = loop;
     p->loop_thread = pthread_self();
+    p->in_flight = 0;
     (void)snprintf(text, sizeof(text), "%u", threads);
     (void)uv_os_setenv("UV_THREADPOOL_SIZE", text);
 }
@@ -30,6 +31,7 @@ static void after_work(uv_work_t *w, int status)
     struct hop *h = container_of(w, struct hop, work);
     (void)status; /* hops are never cancelled */
     pool_assert_loop(h->pool);
+    h->pool->in_flight--;
     h->done(h);
 }
 
@@ -37,6 +39,7 @@ void pool_submit(struct pool *p, struct hop *h)
 {
     pool_assert_loop(p);
     h->pool = p;
+    p->in_flight++;
     int failed = uv_queue_work(p->loop, &h->work, work, after_work);
     assert(!failed); /* it only fails without a work function */
     (void)failed;

@@ -15,6 +15,7 @@
 struct pool {
     uv_loop_t *loop;
     pthread_t loop_thread;
+    unsigned in_flight; /* hops that have not come back; the loop's */
 };
 
 struct hop {

@@ -112,7 +112,7 @@ enum rc route_find(struct request *rq, struct span prefix, struct arena *a, stru
     struct span path = normalize(without_prefix(decoded, prefix), a);
     for (size_t i = 0; i < endpoint_count; i++) {
         struct span vars[VAR_COUNT] = {{0}};
-        if (!match(endpoints[i].path, path, vars))
+        if (endpoints[i].door != rq->door || !match(endpoints[i].path, path, vars))
             continue;
         if (endpoints[i].method == rq->head->method) {
             memcpy(rq->vars, vars, sizeof(vars));

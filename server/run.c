@@ -5,6 +5,7 @@
 #include "server/run.h"
 
 #include "server/gate.h"
+#include "server/maint.h"
 #include "server/route.h"
 #include "server/url.h"
 
@@ -13,6 +14,7 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     struct op *op = arena_alloc(env->arena, r->row->operation->size);
     op->store = env->store;
     op->config = env->config;
+    op->maint = env->maint;
     op->arena = env->arena;
     op->fault = &r->fault;
     op->base = url_base(head, env->config, env->arena);
@@ -20,18 +22,35 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     return op;
 }
 
+/* The prefix is for a proxy in front of the public door. */
+static struct span prefix_of(const struct run_env *env)
+{
+    return env->door == DOOR_PUBLIC ? url_prefix(env->config) : SPAN("");
+}
+
+/* Clients are told to come back: a collection takes longer than this, or is over by then. */
+#define RETRY_AFTER "Retry-After: 10\r\n"
+
+static enum rc pass_gate(struct run *r, const struct run_env *env)
+{
+    enum rc rc = gate_check(r->row, env->config, maint_refuses_writes(env->maint), &r->fault);
+    if (rc == RC_UNAVAILABLE)
+        r->error_headers = RETRY_AFTER;
+    return rc;
+}
+
 enum rc run_begin(struct run *r, const struct http_head *head, const struct run_env *env)
 {
-    struct request rq = {.head = head};
+    struct request rq = {.head = head, .door = env->door};
     struct route route = {0};
     *r = (struct run){.state = RUN_NEW};
     fault_init(&r->fault, env->arena);
-    r->rc = route_find(&rq, url_prefix(env->config), env->arena, &route, &r->fault);
+    r->rc = route_find(&rq, prefix_of(env), env->arena, &route, &r->fault);
     r->row = route.row;
     if (route.allow)
         r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", route.allow);
     if (r->rc == RC_OK)
-        r->rc = gate_check(r->row, env->config, &r->fault);
+        r->rc = pass_gate(r, env);
     if (r->rc != RC_OK)
         return r->rc;
     r->op = make_op(r, head, env);

@@ -29,8 +29,10 @@ struct run {
 
 /* What a run works with; all borrowed. */
 struct run_env {
+    enum door door;
     struct store *store;
     const struct config *config;
+    struct maint *maint;
     struct arena *arena; /* the request's */
 };
 

@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "server/conn.h"
 #include "server/listen.h"
+#include "server/maint.h"
 
 enum { TICK_MS = 1000 };
 
@@ -50,8 +51,8 @@ static void stop(struct server *s)
     log_info("stopping server gracefully. Draining connections for %llu ms",
              (unsigned long long)ms);
     s->state = SERVER_DRAINING;
-    listener_close(s->listener);
-    s->listener = NULL;
+    listener_close_all(s);
+    maint_close(s->maint);
     conn_drain_all(s);
     (void)uv_timer_start(&s->drain_end, on_drain_end, ms, 0);
     server_conn_gone(s);
@@ -74,6 +75,31 @@ static void on_tick(uv_timer_t *t)
     conn_tick_all(container_of(t, struct server, tick));
 }
 
+/* Without the socket the server is still of use: a file system may have none. */
+static void open_socket(struct server *s)
+{
+    struct arena a;
+    struct fault f;
+    arena_init(&a);
+    fault_init(&f, &a);
+    if (listener_open_local(s, DOOR_ADMIN, s->config->admin_socket, &f) != RC_OK)
+        log_warn("administrators cannot be served on a socket: %s", f.first->detail);
+    arena_fini(&a);
+}
+
+static enum rc open_listeners(struct server *s, struct fault *f)
+{
+    const struct config *c = s->config;
+    enum rc rc = listener_open(s, DOOR_PUBLIC, c->http_addr, f);
+    if (rc == RC_OK && c->admin_addr[0] != '\0')
+        rc = listener_open(s, DOOR_ADMIN, c->admin_addr, f);
+    if (rc == RC_OK && c->debug_addr[0] != '\0')
+        rc = listener_open(s, DOOR_DEBUG, c->debug_addr, f);
+    if (rc == RC_OK)
+        open_socket(s);
+    return rc;
+}
+
 enum rc server_init(struct server *s, struct config *config, struct store *store, struct fault *f)
 {
     *s = (struct server){.state = SERVER_UP, .config = config, .store = store};
@@ -85,8 +111,11 @@ enum rc server_init(struct server *s, struct config *config, struct store *store
     (void)uv_timer_init(&s->loop, &s->tick);
     (void)uv_timer_init(&s->loop, &s->drain_end);
     (void)uv_timer_init(&s->loop, &s->again);
-    enum rc rc = listener_open(s, config->http_addr, &s->listener, f);
+    s->maint = maint_new(&s->loop, &s->pool, store, config);
+    enum rc rc = open_listeners(s, f);
     if (rc != RC_OK) {
+        listener_close_all(s);
+        maint_close(s->maint);
         go_down(s);
         (void)uv_run(&s->loop, UV_RUN_DEFAULT);
         server_fini(s);
@@ -106,5 +135,6 @@ void server_run(struct server *s)
 void server_fini(struct server *s)
 {
     slabs_fini(&s->slabs);
+    maint_free(s->maint);
     (void)uv_loop_close(&s->loop);
 }

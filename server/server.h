@@ -15,6 +15,7 @@
 
 struct conn;
 struct listener;
+struct maint;
 
 /*   SERVER_UP ──SIGTERM──► SERVER_DRAINING ──no connection left, or time over──► SERVER_DOWN */
 enum server_state { SERVER_UP, SERVER_DRAINING, SERVER_DOWN };
@@ -26,7 +27,8 @@ struct server {
     struct store *store;
     struct pool pool;
     struct slabs slabs;
-    struct listener *listener;
+    struct listener *listeners; /* as they were opened */
+    struct maint *maint;
     struct conn *conns; /* newest first */
     size_t conn_count;
     uv_signal_t on_term, on_int;
@@ -35,7 +37,7 @@ struct server {
     uv_timer_t again;     /* runs while connections wait for an upload that is busy */
 };
 
-/* Opens the loop, the signals and the listener. config and store are borrowed. */
+/* Opens the loop, the signals and the listeners. config and store are borrowed. */
 enum rc server_init(struct server *s, struct config *config, struct store *store,
                     struct fault *f) MUST_CHECK;
 /* Serves until a signal ends it; returns with nothing open. */

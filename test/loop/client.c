@@ -29,10 +29,15 @@ void rig_init(struct rig *r)
     log_setup(LOG_WARN, LOG_TEXT, STDERR_FILENO);
     *r = (struct rig){.root = "/tmp/registry-loop-XXXXXX"};
     assert_non_null(mkdtemp(r->root));
+    (void)snprintf(r->socket, sizeof(r->socket), "%s/run/admin.sock", r->root);
     assert_int_equal(store_open(r->root, &r->store, NULL), RC_OK);
     r->config = (struct config){.http_addr = "127.0.0.1:0",
                                 .http_host = "",
                                 .http_prefix = "",
+                                .root_directory = r->root,
+                                .debug_addr = "",
+                                .admin_addr = "",
+                                .admin_socket = r->socket,
                                 .delete_enabled = true,
                                 .accesslog_disabled = true,
                                 .max_threads = 4,
@@ -95,7 +100,7 @@ void client_open(struct client *c, struct rig *r)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     *c = (struct client){.rig = r, .fd = fds[0]};
     buf_init(&c->got);
-    conn_open(&r->server, fds[1], &local);
+    conn_open(&r->server, fds[1], &local, DOOR_PUBLIC);
 }
 
 void client_close(struct client *c)

@@ -12,6 +12,7 @@
 
 struct rig {
     char root[64];
+    char socket[128];
     struct config config;
     struct store *store;
     struct server server;

@@ -28,7 +28,14 @@ void bench_init(struct bench *b)
                                 .catalog_max = 1000,
                                 .tags_max = 1000,
                                 .http_host = "",
-                                .http_prefix = ""};
+                                .http_prefix = "",
+                                .root_directory = b->root,
+                                .purge_age = 1000,
+                                .gc_grace = 1000,
+                                .gc_slice = 10};
+    assert_int_equal(uv_loop_init(&b->loop), 0);
+    pool_init(&b->pool, &b->loop, 4);
+    b->maint = maint_new(&b->loop, &b->pool, b->store, &b->config);
 }
 
 /* ---- Walking the store from outside. ---------------------------------------------------- */
@@ -57,7 +64,9 @@ static unsigned walk_dir(const char *dir, const char *ending, bool remove_all)
 
 unsigned count_files(const struct bench *b, const char *ending)
 {
-    return walk_dir(b->root, ending, false);
+    char stored[sizeof(b->root) + 8];
+    (void)snprintf(stored, sizeof(stored), "%s/docker", b->root);
+    return walk_dir(stored, ending, false);
 }
 
 unsigned count_descriptors(void)
@@ -74,6 +83,10 @@ unsigned count_descriptors(void)
 void bench_fini(struct bench *b)
 {
     unsigned left = count_files(b, ".tmp");
+    maint_close(b->maint);
+    (void)uv_run(&b->loop, UV_RUN_DEFAULT);
+    maint_free(b->maint);
+    assert_int_equal(uv_loop_close(&b->loop), 0);
     store_close(b->store);
     (void)walk_dir(b->root, "", true);
     (void)rmdir(b->root);
@@ -154,7 +167,7 @@ struct answer bench_call(struct bench *b, const struct call *c)
     arena_init(&arena);
     reply_init(&r);
     parse_head(c, &head, &arena);
-    struct run_env env = {b->store, &b->config, &arena};
+    struct run_env env = {b->door, b->store, &b->config, b->maint, &arena};
     enum rc rc = run_begin(&run, &head, &env);
     if (rc == RC_OK) {
         stayed = feed(&run, c);
@@ -208,6 +221,12 @@ int bench_teardown(void **state)
     bench_fini(*state);
     free(*state);
     return 0;
+}
+
+void bench_turn_until_idle(struct bench *b)
+{
+    while (maint_is_collecting(b->maint))
+        (void)uv_run(&b->loop, UV_RUN_ONCE);
 }
 
 struct answer bench_ask(struct bench *b, enum http_method m, const char *target, struct span body)

@@ -7,6 +7,7 @@
 #define TEST_ROW_HARNESS_H
 
 #include "server/endpoint.h"
+#include "server/maint.h"
 #include "storage/storage.h"
 #include "test/pattern.h"
 
@@ -14,6 +15,10 @@ struct bench {
     char root[64]; /* the store's directory */
     struct store *store;
     struct config config;
+    enum door door;      /* where calls come in */
+    struct maint *maint; /* its loop stands still, but for bench_turn_until_idle */
+    uv_loop_t loop;
+    struct pool pool;
 };
 
 void bench_init(struct bench *b);
@@ -42,6 +47,9 @@ struct call {
 /* Runs one request through route, gate and every step of its operation. A client that
  * goes away gets no answer: code 0. */
 struct answer bench_call(struct bench *b, const struct call *c);
+
+/* Until no collection runs. */
+void bench_turn_until_idle(struct bench *b);
 
 /* Counts files whose name has this ending, anywhere below the store. */
 unsigned count_files(const struct bench *b, const char *ending);

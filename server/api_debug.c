@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * api_debug: for those who watch the server. As in Docker's registry, but its health checks of the
+ * storage, and with its collection.
+ */
+#include "server/api.h"
+#include "server/maint.h"
+
+struct debug_op {
+    struct op op;
+};
+
+static enum rc parse(struct op *op, const struct request *rq)
+{
+    (void)op;
+    (void)rq;
+    return RC_OK;
+}
+
+/* A collection is no illness: the status stays 200. */
+static void health_reply(struct op *op, struct reply *r)
+{
+    bool running = maint_is_collecting(op->maint);
+    reply_bytes(r, "application/json", running ? SPAN("{\"gc\":\"running\"}\n") : SPAN("{}\n"));
+}
+
+static void metrics_reply(struct op *op, struct reply *r)
+{
+    struct buf b;
+    buf_init(&b);
+    maint_gc_metrics(op->maint, &b);
+    reply_bytes(r, "text/plain; version=0.0.4; charset=utf-8", arena_span(op->arena, buf_span(&b)));
+    buf_fini(&b);
+}
+
+const struct operation api_health = {
+    .size = sizeof(struct debug_op),
+    .parse = parse,
+    .reply = health_reply,
+};
+
+const struct operation api_metrics = {
+    .size = sizeof(struct debug_op),
+    .parse = parse,
+    .reply = metrics_reply,
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * maint: what the server does when nobody asks for anything: it collects garbage and removes
+ * abandoned uploads, on demand and at the times that the options say.
+ *
+ *   MAINT_IDLE ──► MAINT_BEGIN ──► MAINT_SLICE ⇄ MAINT_WAIT
+ *       ▲                               │
+ *       └─────────── MAINT_END ◄────────┘
+ *
+ * A run is slices of work in the pool, one at a time. While clients want nothing, the next slice
+ * follows at once; else after a while, so that the run gets about a fifth of the time and ends.
+ */
+#ifndef SERVER_MAINT_H
+#define SERVER_MAINT_H
+
+#include <uv.h>
+
+#include "server/config.h"
+#include "server/gc_status.h"
+#include "server/pool.h"
+
+struct maint;
+
+/* ---- Loop thread. Borrows all. ---------------------------------------------------------- */
+
+struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
+                        const struct config *config);
+/* No run begins from now on, and the one that there is ends after its slice: then the loop has
+ * nothing of this any more. */
+void maint_close(struct maint *m);
+/* After the loop has ended. */
+void maint_free(struct maint *m);
+
+/* ---- Any thread. ------------------------------------------------------------------------ */
+
+/* RC_GC_RUNNING; RC_UNAVAILABLE after maint_close. Blocks if lines are wanted: not on the loop. */
+enum rc maint_gc_start(struct maint *m, const struct gc_request *r, struct fault *f) MUST_CHECK;
+/* The run, if there is one, ends after its slice. */
+void maint_gc_stop(struct maint *m);
+void maint_gc_status(struct maint *m, struct buf *json);
+void maint_gc_metrics(struct maint *m, struct buf *text);
+bool maint_is_collecting(struct maint *m);
+/* Is there a run that clients' writes wait for? m may be NULL: there is none. */
+bool maint_refuses_writes(struct maint *m);
+
+#endif
