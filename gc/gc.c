@@ -134,18 +134,10 @@ static enum gc_phase phase_of(enum stage s)
     return GC_OVER;
 }
 
-/* The pins that were about to end when the run began have ended, or a client is at work and the
- * next run will see to it. */
-static bool has_settled(const struct gc *gc)
-{
-    uint64_t grace = gc->options.grace_ms;
-    uint64_t linger_us = 1000 * (grace < STORE_LINGER_MS ? grace : STORE_LINGER_MS);
-    return gc_now_us() - gc->begun_us > linger_us || !collection_is_quiet(gc->store);
-}
-
 static bool is_waiting(const struct gc *gc)
 {
-    return gc->stage == STAGE_SETTLE && gc->repos && gc->again_count > 0 && !has_settled(gc);
+    return gc->stage == STAGE_SETTLE && gc->repos && gc->again_count > 0 &&
+           !collection_has_settled(gc->store);
 }
 
 /* What was to settle is seen a second time in any case: only then it is marked. */

@@ -211,7 +211,7 @@ static bool goes(const struct gc *gc, enum verdict v)
 /* Is it worth coming back? Not twice. */
 static bool settles(const struct gc *gc, enum verdict v)
 {
-    return v == VERDICT_SETTLING && gc->repos;
+    return v == VERDICT_SETTLING && gc->repos && !gc->options.dry_run;
 }
 
 static void try_manifest(struct gc *gc, int i)

@@ -27,9 +27,9 @@ void collection_end(struct store *s)
     pins_collected(&s->pins);
 }
 
-bool collection_is_quiet(struct store *s)
+bool collection_has_settled(struct store *s)
 {
-    return pins_are_quiet(&s->pins);
+    return pins_have_settled(&s->pins);
 }
 
 enum rc collection_sync(struct store *s, struct fault *f)

@@ -35,7 +35,7 @@ struct pin {
     enum pin_state state;
     unsigned pending; /* operations between begin and end */
     unsigned run;     /* the collection in which it was last touched; 0: none */
-    uint64_t at;      /* ms: when last touched */
+    uint64_t at;      /* ms: when last touched, in the repository's idle time */
     struct pin *prev, *next;
     UT_hash_handle hh;
 };
@@ -47,6 +47,8 @@ struct pin_repo {
     unsigned entered; /* pins_enter */
     unsigned pending; /* operations on its pins */
     unsigned run;     /* the collection in which one of its pins was last touched */
+    uint64_t busy;    /* ms: how long it was entered in all, but for this time … */
+    uint64_t since;   /* … which began then */
     UT_hash_handle hh;
     size_t name_len;
     char name[]; /* key */
@@ -138,6 +140,19 @@ static struct pin *find_pin(struct pin_repo *r, const struct digest *d)
     return pin;
 }
 
+/* A repository's time stands still while something is uploaded to it: a push that takes longer than
+ * the grace period does not lose what it began with. */
+static uint64_t idle_ms(const struct pins *p, const struct pin_repo *r)
+{
+    uint64_t now = now_ms(p);
+    return now - r->busy - (r->entered > 0 ? now - r->since : 0);
+}
+
+static uint64_t age_of(const struct pins *p, const struct pin *pin)
+{
+    return idle_ms(p, pin->repo) - pin->at;
+}
+
 static void set_state(struct pin *pin, enum pin_state s)
 {
     bool was = pin->state == STATE_OPEN, is = s == STATE_OPEN;
@@ -160,22 +175,21 @@ static void remove_pin(struct pins *p, struct pin *pin)
 }
 
 /* Is its time over? With many pins, also before: its link's time says the rest. */
-static bool has_expired(const struct pins *p, const struct pin *pin, uint64_t now)
+static bool has_expired(const struct pins *p, const struct pin *pin)
 {
     if (pin->pending > 0 || (p->collecting && pin->run == p->run))
         return false;
     if (p->count > PINS_MAX)
         return true;
-    return now - pin->at >= p->current.grace_ms && pin->repo->entered == 0;
+    return age_of(p, pin) >= p->current.grace_ms;
 }
 
 static void expire(struct pins *p, size_t most)
 {
-    uint64_t now = now_ms(p);
     struct pin *next;
     for (struct pin *pin = p->oldest; pin && most > 0; pin = next, most--) {
         next = pin->next;
-        if (has_expired(p, pin, now))
+        if (has_expired(p, pin))
             remove_pin(p, pin);
     }
 }
@@ -190,7 +204,7 @@ static struct pin *take_pin(struct pins *p, struct pin_repo *r, enum pin_kind ki
     pin->digest = *d;
     pin->repo = r;
     pin->kind = kind;
-    pin->at = now_ms(p);
+    pin->at = idle_ms(p, r);
     pin->content = take_content(p, d);
     HASH_ADD(hh, r->pins, digest, sizeof(pin->digest), pin);
     DL_APPEND(p->oldest, pin);
@@ -200,7 +214,7 @@ static struct pin *take_pin(struct pins *p, struct pin_repo *r, enum pin_kind ki
 
 static void touch(struct pins *p, struct pin *pin)
 {
-    pin->at = now_ms(p);
+    pin->at = idle_ms(p, pin->repo);
     pin->run = pin->repo->run = pin->content->run = p->run;
     p->promised_run = p->run;
     DL_DELETE(p->oldest, pin);
@@ -288,7 +302,9 @@ void pins_forget(struct pins *p, struct span repo, const struct digest *d)
 void pins_enter(struct pins *p, struct span repo)
 {
     lock_when_safe(p, repo, NULL);
-    take_repo(p, repo)->entered++;
+    struct pin_repo *r = take_repo(p, repo);
+    if (r->entered++ == 0)
+        r->since = now_ms(p);
     (void)pthread_mutex_unlock(&p->mutex);
 }
 
@@ -297,7 +313,8 @@ void pins_leave(struct pins *p, struct span repo)
     (void)pthread_mutex_lock(&p->mutex);
     struct pin_repo *r = find_repo(p, repo);
     assert(r && r->entered > 0);
-    r->entered--;
+    if (--r->entered == 0)
+        r->busy += now_ms(p) - r->since;
     give_repo(p, r);
     (void)pthread_mutex_unlock(&p->mutex);
 }
@@ -314,6 +331,7 @@ enum rc pins_collect(struct pins *p, const struct collection *c, struct fault *f
         p->collecting = true;
         p->run++;
         p->current = *c;
+        p->begun = now_ms(p);
         expire(p, SIZE_MAX);
     }
     (void)pthread_mutex_unlock(&p->mutex);
@@ -334,12 +352,12 @@ static uint64_t linger_ms(const struct pins *p)
     return grace < STORE_LINGER_MS ? grace : STORE_LINGER_MS;
 }
 
-bool pins_are_quiet(struct pins *p)
+bool pins_have_settled(struct pins *p)
 {
     (void)pthread_mutex_lock(&p->mutex);
-    bool quiet = p->promised_run != p->run;
+    bool settled = p->promised_run == p->run || now_ms(p) - p->begun > linger_ms(p);
     (void)pthread_mutex_unlock(&p->mutex);
-    return quiet;
+    return settled;
 }
 
 /* Another push may rely on what this one has used. */
@@ -361,13 +379,12 @@ static enum verdict judge(const struct pins *p, const struct pin *pin)
         return VERDICT_REMOVED;
     if (pin->pending > 0 || pin->run == p->run)
         return VERDICT_PINNED;
-    uint64_t age = now_ms(p) - pin->at;
+    uint64_t age = age_of(p, pin);
     switch (pin->state) {
     case STATE_NEW:
         return VERDICT_PINNED;
     case STATE_OPEN:
-        return age < p->current.grace_ms || pin->repo->entered > 0 ? VERDICT_PINNED
-                                                                   : VERDICT_REMOVED;
+        return age < p->current.grace_ms ? VERDICT_PINNED : VERDICT_REMOVED;
     case STATE_USED:
         return judge_used(p, pin, age);
     }

@@ -37,6 +37,7 @@ struct pins {
     unsigned run;              /* counts collections; a pin touched in this one holds */
     struct collection current; /* the collection in progress */
     bool collecting;
+    uint64_t begun;        /* ms: when it began */
     unsigned promised_run; /* the collection in which the last promise was made */
     uint64_t ahead_ms;     /* tests: how far the clock was put ahead */
 
@@ -73,7 +74,7 @@ void pins_leave(struct pins *p, struct span repo);
 /* RC_GC_RUNNING */
 enum rc pins_collect(struct pins *p, const struct collection *c, struct fault *f) MUST_CHECK;
 void pins_collected(struct pins *p);
-bool pins_are_quiet(struct pins *p);
+bool pins_have_settled(struct pins *p);
 
 /* VERDICT_REMOVED: it is condemned, and whoever begins on it waits for pins_release. Otherwise,
  * and always in a dry run, nothing is. */

@@ -35,7 +35,8 @@ struct store;
  *   - until a manifest that needs it is accepted, or the manifest itself gets a tag; then for
  *     STORE_LINGER_MS more, or, while another push to the repository is under way, for the grace
  *     period: that one may have been told the same;
- *   - else until the grace period is over, and no upload in the repository is being written to.
+ *   - else until the grace period is over; while an upload in the repository is being written to,
+ *     its time stands still.
  *
  * Pins are memory. What is left of them for the next process, or when there are too many, is
  * the link's time of modification: when it was last promised, or 1970 once it was used.
@@ -263,7 +264,8 @@ enum rc collection_sync(struct store *s, struct fault *f) MUST_CHECK;
 /* The data. *bytes is its size, removed or kept. */
 enum rc collect_blob(struct store *s, const struct digest *d, enum verdict *out, uint64_t *bytes,
                      struct fault *f) MUST_CHECK;
-/* Has no client been promised anything since the collection began? */
-bool collection_is_quiet(struct store *s);
+/* Have the pins ended that were about to when the collection began? Or is there no use in waiting,
+ * because a client has been promised something since? */
+bool collection_has_settled(struct store *s);
 
 #endif
