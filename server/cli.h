@@ -14,11 +14,16 @@
 #endif
 #define CLI_VERSION_TEXT "registry " REGISTRY_VERSION
 
-enum cli_command { CLI_SERVE, CLI_VERSION, CLI_HELP };
+enum cli_command { CLI_SERVE, CLI_COLLECT, CLI_VERSION, CLI_HELP };
+
+/* A flag that is not given leaves the decision to the configuration. */
+enum cli_choice { CLI_UNSAID, CLI_YES, CLI_NO };
 
 struct cli {
     enum cli_command command;
-    const char *config_path; /* CLI_SERVE: the file, or NULL; argv's memory */
+    const char *config_path; /* CLI_SERVE, CLI_COLLECT: the file, or NULL; argv's memory */
+    bool dry_run, quiet;     /* CLI_COLLECT */
+    enum cli_choice delete_untagged;
 };
 
 /* No command at all is CLI_HELP. RC_UNSUPPORTED for what is not understood: the caller

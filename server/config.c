@@ -217,7 +217,7 @@ static enum rc load_file(struct conf *conf, const char *path, struct fault *f)
     return rc;
 }
 
-static const char *path_from_env(char *const *env)
+const char *config_path_of(char *const *env)
 {
     const struct span name = SPAN("REGISTRY_CONFIGURATION_PATH=");
 
@@ -246,7 +246,7 @@ enum rc config_load(const char *path, char *const *env, struct config **out, str
     arena_init(&c->arena);
     c->conf = conf_new(config_table, config_table_count, c);
     if (path == NULL)
-        path = path_from_env(env);
+        path = config_path_of(env);
     if (path != NULL)
         rc = load_file(c->conf, path, f);
     if (rc == RC_OK)

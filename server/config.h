@@ -80,6 +80,8 @@ extern const size_t config_table_count;
  * The warnings are for the caller to log: conf_warning(out->conf, i). */
 enum rc config_load(const char *path, char *const *env, struct config **out,
                     struct fault *f) MUST_CHECK;
+/* What REGISTRY_CONFIGURATION_PATH says; NULL if it says nothing. */
+const char *config_path_of(char *const *env);
 void config_free(struct config *c);
 
 /* The options with their defaults, for `help`. */

@@ -97,6 +97,19 @@ bool error_is_ours(enum rc rc)
     return rows[rc].status >= 500 && rc != RC_UNAVAILABLE;
 }
 
+enum rc error_rc_of(int code)
+{
+    static const enum rc told[] = {RC_GC_RUNNING, RC_RANGE_INVALID, RC_NO_ENDPOINT, RC_BAD_REQUEST,
+                                   RC_UNAVAILABLE};
+    for (size_t i = 0; i < array_len(status_lines); i++)
+        if (status_lines[i].code == code)
+            return RC_OK;
+    for (size_t i = 0; i < array_len(told); i++)
+        if (rows[told[i]].status == code)
+            return told[i];
+    return RC_INTERNAL;
+}
+
 /* A string, but for an unknown repository: there it is an object with its name. */
 static void add_detail(struct buf *b, enum rc rc, struct span detail)
 {

@@ -22,6 +22,10 @@ int error_code_client_gone(void);
  * headers that belong to the status. rc is the first failure if f has no item. */
 void error_reply(struct reply *r, enum rc rc, const struct fault *f, struct arena *a);
 
+/* What a status of this server's says to a client of ours: RC_OK, or the outcome that the commands
+ * tell from others; else RC_INTERNAL. */
+enum rc error_rc_of(int code);
+
 /* Is it the server's fault, so that it belongs into the log as an error? */
 bool error_is_ours(enum rc rc);
 

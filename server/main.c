@@ -12,6 +12,7 @@
 
 #include "lib/log.h"
 #include "server/cli.h"
+#include "server/collect.h"
 #include "server/config.h"
 #include "server/listen.h"
 #include "server/server.h"
@@ -80,6 +81,24 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int collect(const struct cli *cli, struct fault *f)
+{
+    struct config *config = NULL;
+    if (!cli->config_path && !config_path_of(environ)) {
+        (void)fputs("configuration error: configuration path unspecified\n", stderr);
+        print_usage(stderr);
+        return EXIT_FAILURE;
+    }
+    if (config_load(cli->config_path, environ, &config, f) != RC_OK) {
+        print_fault(stderr, "configuration error: ", f);
+        return EXIT_FAILURE;
+    }
+    log_setup(LOG_WARN, (enum log_format)config->log_format, STDERR_FILENO);
+    int status = collect_command(cli, config);
+    config_free(config);
+    return status;
+}
+
 static int serve(const struct cli *cli, struct fault *f)
 {
     struct config *config = NULL;
@@ -121,6 +140,8 @@ static int run_command(int argc, char **argv, struct fault *f)
     switch (cli.command) {
     case CLI_SERVE:
         return serve(&cli, f);
+    case CLI_COLLECT:
+        return collect(&cli, f);
     case CLI_VERSION:
         (void)puts(CLI_VERSION_TEXT);
         return EXIT_SUCCESS;

@@ -30,18 +30,33 @@ static void test_good_lines(void **state)
         const char *args[ARGS_MAX];
         struct cli wanted;
     } rows[] = {
-        {{NULL}, {CLI_HELP, NULL}},
-        {{"serve"}, {CLI_SERVE, NULL}},
-        {{"serve", "/etc/x.yml"}, {CLI_SERVE, "/etc/x.yml"}},
-        {{"serve", "-"}, {CLI_SERVE, "-"}},
-        {{"serve", "--help"}, {CLI_HELP, NULL}},
-        {{"serve", "x.ini", "-h"}, {CLI_HELP, NULL}},
-        {{"--version"}, {CLI_VERSION, NULL}},
-        {{"-v"}, {CLI_VERSION, NULL}},
-        {{"help"}, {CLI_HELP, NULL}},
-        {{"help", "serve"}, {CLI_HELP, NULL}},
-        {{"--help"}, {CLI_HELP, NULL}},
-        {{"-h"}, {CLI_HELP, NULL}},
+        {{NULL}, {.command = CLI_HELP}},
+        {{"serve"}, {.command = CLI_SERVE}},
+        {{"serve", "/etc/x.yml"}, {.command = CLI_SERVE, .config_path = "/etc/x.yml"}},
+        {{"serve", "-"}, {.command = CLI_SERVE, .config_path = "-"}},
+        {{"serve", "--help"}, {.command = CLI_HELP}},
+        {{"serve", "x.ini", "-h"}, {.command = CLI_HELP}},
+        {{"garbage-collect"}, {.command = CLI_COLLECT}},
+        {{"garbage-collect", "x.yml"}, {.command = CLI_COLLECT, .config_path = "x.yml"}},
+        {{"garbage-collect", "-d", "x"},
+         {.command = CLI_COLLECT, .config_path = "x", .dry_run = true}},
+        {{"garbage-collect", "x", "--dry-run", "-q"},
+         {.command = CLI_COLLECT, .config_path = "x", .dry_run = true, .quiet = true}},
+        {{"garbage-collect", "-dm", "x"},
+         {.command = CLI_COLLECT, .config_path = "x", .dry_run = true, .delete_untagged = CLI_YES}},
+        {{"garbage-collect", "-dm=false"},
+         {.command = CLI_COLLECT, .dry_run = true, .delete_untagged = CLI_NO}},
+        {{"garbage-collect", "--delete-untagged=true", "--quiet=false", "--dry-run=0"},
+         {.command = CLI_COLLECT, .delete_untagged = CLI_YES}},
+        {{"garbage-collect", "--delete-untagged", "--delete-untagged=false", "-"},
+         {.command = CLI_COLLECT, .config_path = "-", .delete_untagged = CLI_NO}},
+        {{"garbage-collect", "-d", "--help"}, {.command = CLI_HELP}},
+        {{"--version"}, {.command = CLI_VERSION}},
+        {{"-v"}, {.command = CLI_VERSION}},
+        {{"help"}, {.command = CLI_HELP}},
+        {{"help", "serve"}, {.command = CLI_HELP}},
+        {{"--help"}, {.command = CLI_HELP}},
+        {{"-h"}, {.command = CLI_HELP}},
     };
 
     (void)state;
@@ -49,6 +64,9 @@ static void test_good_lines(void **state)
         struct cli cli = {.command = CLI_VERSION, .config_path = "left"};
         assert_int_equal(parse(rows[i].args, &cli, NULL), RC_OK);
         assert_int_equal(cli.command, rows[i].wanted.command);
+        assert_int_equal(cli.dry_run, rows[i].wanted.dry_run);
+        assert_int_equal(cli.quiet, rows[i].wanted.quiet);
+        assert_int_equal(cli.delete_untagged, rows[i].wanted.delete_untagged);
         if (rows[i].wanted.config_path == NULL)
             assert_null(cli.config_path);
         else
@@ -70,6 +88,13 @@ static void test_bad_lines(void **state)
         {{"-x", "serve"}, "unknown flag: -x"},
         {{"serve", "--port=1"}, "serve: unknown flag: --port=1"},
         {{"serve", "a", "b"}, "serve: one argument too many: b"},
+        {{"serve", "-d"}, "serve: unknown flag: -d"},
+        {{"garbage-collect", "-x"}, "garbage-collect: unknown flag: -x"},
+        {{"garbage-collect", "-dx"}, "garbage-collect: unknown flag: -dx"},
+        {{"garbage-collect", "-m=maybe"}, "garbage-collect: unknown flag: -m=maybe"},
+        {{"garbage-collect", "--dry"}, "garbage-collect: unknown flag: --dry"},
+        {{"garbage-collect", "--"}, "garbage-collect: unknown flag: --"},
+        {{"garbage-collect", "a", "-d", "b"}, "garbage-collect: one argument too many: b"},
         {{"--version", "x"}, "--version: one argument too many: x"},
         {{"help", "me"}, "unknown command: me"},
         {{"help", "serve", "x"}, "help: one argument too many: x"},
