@@ -16,7 +16,8 @@ extern const struct operation api_blob_get, api_blob_head, api_blob_delete;
 extern const struct operation api_upload_begin, api_upload_status, api_upload_chunk,
     api_upload_finish, api_upload_cancel;
 /* api_manifest.c */
-extern const struct operation api_manifest_get, api_manifest_put, api_manifest_delete;
+extern const struct operation api_manifest_get, api_manifest_head, api_manifest_put,
+    api_manifest_delete;
 /* api_referrer.c */
 extern const struct operation api_referrer_list;
 /* api_list.c */

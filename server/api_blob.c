@@ -36,10 +36,11 @@ static enum rc get_open(struct op *op)
     return rc;
 }
 
+/* Who asks whether it is there will not upload it: the answer is a promise. */
 static enum rc head_open(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    return blob_stat(op->store, b->repo, &b->digest, &b->blob, op->fault);
+    return blob_promise(op->store, b->repo, &b->digest, &b->blob, op->fault);
 }
 
 static struct digest_text tag_of(const struct blob_op *b)

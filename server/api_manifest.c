@@ -58,6 +58,16 @@ static enum rc get_open(struct op *op)
     return manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, op->fault);
 }
 
+/* Who asks for a digest whether it is there will not push it, but put it into an index. */
+static enum rc head_open(struct op *op)
+{
+    struct manifest_op *m = of(op);
+    enum rc rc = RC_OK;
+    if (m->ref.kind == REFERENCE_DIGEST)
+        rc = manifest_promise(op->store, m->repo, &m->ref.digest, op->fault);
+    return rc == RC_OK ? get_open(op) : rc;
+}
+
 static void get_reply(struct op *op, struct reply *r)
 {
     struct manifest_op *m = of(op);
@@ -190,6 +200,13 @@ const struct operation api_manifest_get = {
     .size = sizeof(struct manifest_op),
     .parse = read_parse,
     .open = get_open,
+    .reply = get_reply,
+};
+
+const struct operation api_manifest_head = {
+    .size = sizeof(struct manifest_op),
+    .parse = read_parse,
+    .open = head_open,
     .reply = get_reply,
 };
 

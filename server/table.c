@@ -21,7 +21,7 @@ const struct endpoint endpoints[] = {
     {"blob",              METHOD_GET,    BLOB,                    DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_blob_get},
     {"blob",              METHOD_HEAD,   BLOB,                    DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_blob_head},
     {"manifest",          METHOD_GET,    MANIFEST,                DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_manifest_get},
-    {"manifest",          METHOD_HEAD,   MANIFEST,                DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_manifest_get},
+    {"manifest",          METHOD_HEAD,   MANIFEST,                DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_manifest_head},
     {"blob_upload",       METHOD_POST,   UPLOADS,                 DOOR_PUBLIC, SCOPE_PUSH,    NEEDS_NOTHING,         &api_upload_begin},
     {"blob_upload_chunk", METHOD_GET,    UPLOAD,                  DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_upload_status},
     {"blob_upload_chunk", METHOD_HEAD,   UPLOAD,                  DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_upload_status},

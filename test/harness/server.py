@@ -168,5 +168,6 @@ class Server:
         return sum(target.startswith("socket:") for target in self.descriptors().values())
 
     def open_files(self):
-        """Files below the root that the server has open (the root itself it may keep)."""
-        return [target for target in self.descriptors().values() if target.startswith(f"{self.root}/")]
+        """Files below the root that the server has open (the root itself it may keep, and its own in run)."""
+        return [target for target in self.descriptors().values()
+                if target.startswith(f"{self.root}/") and not target.startswith(f"{self.root}/run/")]
