@@ -4,10 +4,13 @@
  */
 #include "server/collect.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "gc/gc.h"
 #include "server/collect_remote.h"
@@ -60,6 +63,9 @@ static enum rc collect_here(const struct config *c, const struct gc_request *r, 
     struct store *store = NULL;
     struct gc *gc = NULL;
     struct gc_options options = options_of(c, r, p);
+    /* store_open makes what is missing, but where nothing is a path is more likely to be wrong. */
+    if (access(c->root_directory, F_OK) != 0)
+        return fault(f, RC_IO, "%s: %s", c->root_directory, strerror(errno));
     enum rc rc = store_open(c->root_directory, &store, f);
     if (rc == RC_OK)
         rc = gc_begin(store, &options, &gc, f);
