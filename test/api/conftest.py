@@ -5,8 +5,10 @@ import itertools
 
 import pytest
 
+from harness.admin import Admin
 from harness.place import scratch_folder
 from harness.server import Server
+from harness.volume import Volume
 
 _numbers = itertools.count(1)
 
@@ -48,3 +50,13 @@ def shared(shared_server):
 def repo():
     """A name that no other test uses."""
     return f"spec/number-{next(_numbers)}"
+
+
+@pytest.fixture
+def admin(server):
+    return Admin(server.root)
+
+
+@pytest.fixture
+def volume(server):
+    return Volume(server.root)
