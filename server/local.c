@@ -151,7 +151,9 @@ enum rc local_open(struct local *l, const char *path, struct fault *f)
         return rc;
     }
     (void)lstat(path, &st);
-    *l = (struct local){.fd = fd, .path = strdup(path), .device = st.st_dev, .inode = st.st_ino};
+    size_t n = strlen(path) + 1;
+    char *copy = memcpy(must_alloc(n), path, n);
+    *l = (struct local){.fd = fd, .path = copy, .device = st.st_dev, .inode = st.st_ino};
     return RC_OK;
 }
 

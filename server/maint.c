@@ -193,8 +193,8 @@ static void pump(struct maint *m);
 static void after_end(struct hop *h)
 {
     struct maint *m = container_of(h, struct maint, hop);
-    log_end(&m->status.request,
-            &m->status.current); /* no other run can begin before the next line */
+    /* Before others can begin a run, and fill these anew. */
+    log_end(&m->status.request, &m->status.current);
     (void)pthread_mutex_lock(&m->lock);
     gc_status_end(&m->status);
     (void)pthread_mutex_unlock(&m->lock);

@@ -87,17 +87,17 @@ static void open_socket(struct server *s)
     arena_fini(&a);
 }
 
+/* The public one last: who finds it open finds all of them. */
 static enum rc open_listeners(struct server *s, struct fault *f)
 {
     const struct config *c = s->config;
-    enum rc rc = listener_open(s, DOOR_PUBLIC, c->http_addr, f);
-    if (rc == RC_OK && c->admin_addr[0] != '\0')
+    enum rc rc = RC_OK;
+    open_socket(s);
+    if (c->admin_addr[0] != '\0')
         rc = listener_open(s, DOOR_ADMIN, c->admin_addr, f);
     if (rc == RC_OK && c->debug_addr[0] != '\0')
         rc = listener_open(s, DOOR_DEBUG, c->debug_addr, f);
-    if (rc == RC_OK)
-        open_socket(s);
-    return rc;
+    return rc == RC_OK ? listener_open(s, DOOR_PUBLIC, c->http_addr, f) : rc;
 }
 
 enum rc server_init(struct server *s, struct config *config, struct store *store, struct fault *f)
