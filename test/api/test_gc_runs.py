@@ -239,7 +239,7 @@ def push_all_kinds(client, volume):
     (folder / "startedat").write_text("2001-09-09T01:46:40Z")
     for entry in [*folder.rglob("*"), folder]:
         os.utime(entry, (1_000_000_000, 1_000_000_000))
-    push_blob(client, REPO, b"pinned")
+    push_blob(client, "pinned", b"pinned")
 
 
 @pytest.mark.parametrize("untagged", [False, True], ids=["plain", "untagged"])
