@@ -96,7 +96,9 @@ class Wire:
         self.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 
     def send_chunk(self, data):
-        self.send(b"%x\r\n%b\r\n" % (len(data), data))
+        """An empty one would be the last."""
+        if data:
+            self.send(b"%x\r\n%b\r\n" % (len(data), data))
 
     def finish_writing(self):
         self.socket.shutdown(socket.SHUT_WR)
