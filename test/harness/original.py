@@ -75,11 +75,11 @@ class Original:
             left = process.session_members(ended.pid)
             assert not left, f"processes left: {left}"
 
-    def collect(self):
-        """Its garbage collection, with nothing but what it does by default."""
+    def collect(self, *words):
+        """Its garbage collection, with nothing but what it does by default unless words are added."""
         assert self.process is None, "not while it serves"
         config, environment = self._configure()
-        return process.run([PROGRAM, "garbage-collect", config], env=environment, cwd=self.folder).stdout
+        return process.run([PROGRAM, "garbage-collect", *words, config], env=environment, cwd=self.folder).stdout
 
     @property
     def output(self):
