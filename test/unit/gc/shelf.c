@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -21,12 +22,19 @@ void shelf_init(struct shelf *s)
     assert_int_equal(store_open(s->root, &s->store, NULL), RC_OK);
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 void shelf_fini(struct shelf *s)
 {
-    char command[128];
+    enum { DESCRIPTORS = 16 };
     store_close(s->store);
-    (void)snprintf(command, sizeof(command), "rm -r %s", s->root);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(s->root, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 void shelf_restart(struct shelf *s)

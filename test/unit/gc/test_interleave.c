@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Clients and a collection on one store, in every order of their system calls and locks with one
+ * switch between them, and in a part of those with two; INTERLEAVE=all: in all of those.
+ * TEST_SEED picks the part. What a client was told stays, whatever the order.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "test/unit/gc/shelf.h"
+#include "test/unit/gc/turns.h"
+
+enum { SWITCHES = 2, RARITY = 16, HOUR_MS = 3600 * 1000 };
+
+/* What the actors work on, and what the client was told. */
+struct scene {
+    struct shelf shelf;
+    struct digest child, middle, index;
+    enum rc told, accepted;
+};
+
+static void must(struct scene *s, bool holds, const char *what)
+{
+    (void)s;
+    if (!holds)
+        fail_msg("schedule %u: %s", turns_schedule(), what);
+}
+
+static void age(struct scene *s)
+{
+    pins_pass_time(&s->shelf.store->pins, 2 * HOUR_MS);
+}
+
+static void take_away(struct scene *s)
+{
+    shelf_fini(&s->shelf);
+}
+
+static void collect(void *ctx)
+{
+    struct scene *s = ctx;
+    struct gc_report r = shelf_collect(&s->shelf);
+    must(s, r.outcome == GC_DONE && r.skipped_count == 0, "the collection failed");
+}
+
+static void explore(const char *what, struct turns *t)
+{
+    struct scene scene;
+    const char *extent = getenv("INTERLEAVE"), *seed = getenv("TEST_SEED");
+    t->ctx = &scene;
+    t->switches = SWITCHES;
+    t->rarity = extent && strcmp(extent, "all") == 0 ? 1 : RARITY;
+    t->seed = seed ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)getpid();
+    print_message("%s: seed %u\n", what, t->seed);
+    unsigned n = turns_explore(t);
+    print_message("%s: %u schedules\n", what, n);
+    assert_true(n > 100);
+}
+
+/* An image that was deleted an hour ago: 1 and 2 are about to go. */
+static void deleted_image(void *ctx)
+{
+    struct scene *s = ctx;
+    shelf_init(&s->shelf);
+    struct digest d = push_image(&s->shelf, "app", "1", IMAGE(1, 2));
+    delete_manifest(&s->shelf, "app", &d);
+    age(s);
+}
+
+static void check_new_image(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the manifest was refused");
+    must(s, is_whole(&s->shelf, "app", IMAGE(7, 2)), "the image is not whole");
+    (void)shelf_collect(&s->shelf);
+    must(s, is_whole(&s->shelf, "app", IMAGE(7, 2)), "the image is not whole a run later");
+    take_away(s);
+}
+
+/* As docker pushes: what is reported present is not uploaded. */
+static void head_then_push(void *ctx)
+{
+    struct scene *s = ctx;
+    s->told = head_blob(&s->shelf, "app", 2);
+    if (s->told != RC_OK)
+        (void)push_blob(&s->shelf, "app", 2);
+    s->accepted = put_image(&s->shelf, "app", "2", IMAGE(7, 2));
+}
+
+static void with_config(void *ctx)
+{
+    struct scene *s = ctx;
+    deleted_image(ctx);
+    (void)push_blob(&s->shelf, "app", 7);
+}
+
+static void test_head_of_a_blob_that_goes(void **state)
+{
+    (void)state;
+    explore("head", &(struct turns){.before = with_config,
+                                    .actors = {head_then_push, collect},
+                                    .actor_count = 2,
+                                    .after = check_new_image});
+}
+
+/* The final PUT of the same content just before the sweep, its manifest just after. */
+static void upload_then_push(void *ctx)
+{
+    struct scene *s = ctx;
+    (void)push_blob(&s->shelf, "app", 2);
+    s->accepted = put_image(&s->shelf, "app", "2", IMAGE(7, 2));
+}
+
+static void test_upload_of_a_blob_that_goes(void **state)
+{
+    (void)state;
+    explore("upload", &(struct turns){.before = with_config,
+                                      .actors = {upload_then_push, collect},
+                                      .actor_count = 2,
+                                      .after = check_new_image});
+}
+
+static void mount_then_push(void *ctx)
+{
+    struct scene *s = ctx;
+    s->told = mount_blob(&s->shelf, "app", "other", 2);
+    if (s->told != RC_OK)
+        (void)push_blob(&s->shelf, "other", 2);
+    s->accepted = put_image(&s->shelf, "other", "1", IMAGE(7, 2));
+}
+
+static void with_other_config(void *ctx)
+{
+    struct scene *s = ctx;
+    deleted_image(ctx);
+    (void)push_blob(&s->shelf, "other", 7);
+}
+
+static void check_mounted(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the manifest was refused");
+    must(s, is_whole(&s->shelf, "other", IMAGE(7, 2)), "the image is not whole");
+    take_away(s);
+}
+
+static void test_mount_of_a_blob_that_goes(void **state)
+{
+    (void)state;
+    explore("mount", &(struct turns){.before = with_other_config,
+                                     .actors = {mount_then_push, collect},
+                                     .actor_count = 2,
+                                     .after = check_mounted});
+}
+
+/* ---- The same manifest again, while its data goes. -------------------------------------- */
+
+static void push_the_same(void *ctx)
+{
+    struct scene *s = ctx;
+    if (head_blob(&s->shelf, "app", 1) != RC_OK)
+        (void)push_blob(&s->shelf, "app", 1);
+    if (head_blob(&s->shelf, "app", 2) != RC_OK)
+        (void)push_blob(&s->shelf, "app", 2);
+    s->accepted = put_image(&s->shelf, "app", "1", IMAGE(1, 2));
+}
+
+static void check_the_same(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the manifest was refused");
+    must(s, is_whole(&s->shelf, "app", IMAGE(1, 2)), "the image is not whole");
+    take_away(s);
+}
+
+static void test_the_same_image_again(void **state)
+{
+    (void)state;
+    explore("again", &(struct turns){.before = deleted_image,
+                                     .actors = {push_the_same, collect},
+                                     .actor_count = 2,
+                                     .after = check_the_same});
+}
+
+/* ---- An index over a child that has lost its tag. --------------------------------------- */
+
+static void untagged_child(void *ctx)
+{
+    struct scene *s = ctx;
+    shelf_init(&s->shelf);
+    s->shelf.options.delete_untagged = true;
+    s->child = push_image(&s->shelf, "app", "1", IMAGE(1, 2));
+    delete_tag(&s->shelf, "app", "1");
+    age(s);
+}
+
+static void ask_then_push_index(void *ctx)
+{
+    struct scene *s = ctx;
+    s->told = manifest_promise(s->shelf.store, repo_named("app"), &s->child, NULL);
+    s->accepted = put_index(&s->shelf, "app", "multi", &s->child, 1, &s->index);
+}
+
+static void push_index_blindly(void *ctx)
+{
+    struct scene *s = ctx;
+    s->told = RC_NOT_FOUND;
+    s->accepted = put_index(&s->shelf, "app", "multi", &s->child, 1, &s->index);
+}
+
+/* Promised, it is whole. Else it is whole or gone, and never half of it. */
+static void check_index(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the index was refused");
+    must(s, has_manifest(&s->shelf, "app", &s->index), "the index is gone");
+    bool there = has_manifest(&s->shelf, "app", &s->child);
+    must(s, there || s->told != RC_OK, "the promised child is gone");
+    must(s, !there || is_whole(&s->shelf, "app", IMAGE(1, 2)), "the child is not whole");
+    take_away(s);
+}
+
+static void test_index_over_a_child_that_goes(void **state)
+{
+    (void)state;
+    explore("index", &(struct turns){.before = untagged_child,
+                                     .actors = {ask_then_push_index, collect},
+                                     .actor_count = 2,
+                                     .after = check_index});
+    explore("index, not asked", &(struct turns){.before = untagged_child,
+                                                .actors = {push_index_blindly, collect},
+                                                .actor_count = 2,
+                                                .after = check_index});
+}
+
+static void untagged_tree(void *ctx)
+{
+    struct scene *s = ctx;
+    shelf_init(&s->shelf);
+    s->shelf.options.delete_untagged = true;
+    s->child = push_image(&s->shelf, "app", NULL, IMAGE(1, 2));
+    s->middle = push_index(&s->shelf, "app", "old", &s->child, 1);
+    delete_tag(&s->shelf, "app", "old");
+    age(s);
+}
+
+static void push_index_over_middle(void *ctx)
+{
+    struct scene *s = ctx;
+    s->accepted = put_index(&s->shelf, "app", "multi", &s->middle, 1, &s->index);
+}
+
+static void check_tree(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the index was refused");
+    bool there = has_manifest(&s->shelf, "app", &s->middle);
+    must(s, !there || is_whole(&s->shelf, "app", IMAGE(1, 2)), "what the child reaches is gone");
+    take_away(s);
+}
+
+static void test_index_over_an_index_that_goes(void **state)
+{
+    (void)state;
+    explore("nested", &(struct turns){.before = untagged_tree,
+                                      .actors = {push_index_over_middle, collect},
+                                      .actor_count = 2,
+                                      .after = check_tree});
+}
+
+/* ---- Someone deletes the last manifest while another relies on its blob. ---------------- */
+
+static void live_image(void *ctx)
+{
+    struct scene *s = ctx;
+    shelf_init(&s->shelf);
+    s->child = push_image(&s->shelf, "app", "1", IMAGE(1, 2));
+    age(s);
+    (void)push_blob(&s->shelf, "app", 7);
+}
+
+static void delete_and_collect(void *ctx)
+{
+    struct scene *s = ctx;
+    delete_manifest(&s->shelf, "app", &s->child);
+    collect(ctx);
+}
+
+static void test_head_while_the_last_manifest_goes(void **state)
+{
+    (void)state;
+    explore("delete", &(struct turns){.before = live_image,
+                                      .actors = {head_then_push, delete_and_collect},
+                                      .actor_count = 2,
+                                      .after = check_new_image});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_head_of_a_blob_that_goes),
+        cmocka_unit_test(test_upload_of_a_blob_that_goes),
+        cmocka_unit_test(test_mount_of_a_blob_that_goes),
+        cmocka_unit_test(test_the_same_image_again),
+        cmocka_unit_test(test_index_over_a_child_that_goes),
+        cmocka_unit_test(test_index_over_an_index_that_goes),
+        cmocka_unit_test(test_head_while_the_last_manifest_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
