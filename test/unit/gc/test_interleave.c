@@ -109,6 +109,22 @@ static void test_head_of_a_blob_that_goes(void **state)
                                     .after = check_new_image});
 }
 
+/* The push is over, and the run goes on for hours. */
+static void head_then_push_then_time(void *ctx)
+{
+    head_then_push(ctx);
+    age(ctx);
+}
+
+static void test_run_that_takes_long(void **state)
+{
+    (void)state;
+    explore("long run", &(struct turns){.before = with_config,
+                                        .actors = {head_then_push_then_time, collect},
+                                        .actor_count = 2,
+                                        .after = check_new_image});
+}
+
 /* The final PUT of the same content just before the sweep, its manifest just after. */
 static void upload_then_push(void *ctx)
 {
@@ -305,6 +321,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head_of_a_blob_that_goes),
+        cmocka_unit_test(test_run_that_takes_long),
         cmocka_unit_test(test_upload_of_a_blob_that_goes),
         cmocka_unit_test(test_mount_of_a_blob_that_goes),
         cmocka_unit_test(test_the_same_image_again),
