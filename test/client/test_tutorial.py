@@ -10,13 +10,17 @@ import shutil
 
 import pytest
 
+from harness.content import sha256
 from harness.process import accepts
+from harness.push import ALL_MANIFESTS
+from harness.volume import Volume
 from harness.waiting import wait_until
 from harness.wire import Client, Closed
 
 PORT = 5000
 IMAGES = ("ubuntu:18.04", "ubuntu:19.10", "nginx:latest")
 CATALOG = '{"repositories":["nginx","ubuntu"]}'
+COLLECT = "docker exec localregistry bin/registry garbage-collect --delete-untagged /etc/docker/registry/config.yml"
 CURL_DIGEST = ('curl -v --silent -H "Accept: application/vnd.docker.distribution.manifest.v2+json" '
                "-X GET http://localhost:5000/v2/ubuntu/manifests/{tag} 2>&1 "
                "| grep Docker-Content-Digest | awk '{{print ($3)}}'")
@@ -41,6 +45,12 @@ def shell(docker, registry_image, everyday_images):
 def walk():
     """What earlier steps saw."""
     return {}
+
+
+@pytest.fixture
+def volume(shell):
+    mounts = json.loads(out(shell, "docker inspect --format '{{json .Mounts}}' localregistry"))
+    return Volume(next(mount["Source"] for mount in mounts if mount["Destination"] == "/var/lib/registry"))
 
 
 def out(shell, command):
@@ -108,9 +118,19 @@ def test_pushing_again_moves_no_layer(shell, walk):
     assert printed.count("Layer already exists") == 4
 
 
+def parts(tag):
+    """{digest: size} of what an image of ubuntu consists of, its manifest too."""
+    data = Client(PORT, {"Accept": ALL_MANIFESTS}).get(f"/v2/ubuntu/manifests/{tag}").body
+    document = json.loads(data)
+    return {sha256(data): len(data),
+            **{part["digest"]: part["size"] for part in [document["config"], *document["layers"]]}}
+
+
 def test_step_6_digest(shell, walk):
     walk["digest"] = out(shell, CURL_DIGEST.format(tag="18.04"))
     assert walk["digest"] == walk["digests"]["ubuntu:18.04"]
+    others = parts("19.10")
+    walk["own parts"] = {digest: size for digest, size in parts("18.04").items() if digest not in others}
 
 
 def test_step_7_delete(shell, walk):
@@ -122,8 +142,31 @@ def test_step_7_delete(shell, walk):
     assert refused.returncode != 0 and "manifest unknown" in refused.stderr
 
 
-def test_deleted_image_is_pushed_again_without_a_restart(shell, empty_docker, walk):
-    assert push(shell, "ubuntu:18.04")[0] == walk["digest"]
+def test_step_8_collect(shell, walk, volume):
+    before = volume.bytes()
+    done = shell(COLLECT)
+    eligible = walk["own parts"]
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line in ("nginx", "ubuntu")] == ["nginx", "ubuntu"]
+    for name, tag in (("ubuntu", "19.10"), ("nginx", "latest")):
+        assert f"{name}: marking manifest {walk['digests'][f'{name}:{tag}']} " in lines
+    for digest in parts("19.10").keys() - {walk["digests"]["ubuntu:19.10"]}:
+        assert f"ubuntu: marking blob {digest}" in lines
+    counted = next(i for i, line in enumerate(lines) if re.fullmatch(
+        rf"\d+ blobs marked, {len(eligible)} blobs and 0 manifests eligible for deletion", line))
+    listed = {line.rpartition(" ")[2] for line in lines[counted + 1:]
+              if line.startswith("blob eligible for deletion: ")}
+    assert listed == set(eligible)
+    assert before - volume.bytes() == sum(eligible.values())
+    assert not eligible.keys() & volume.blobs().keys()
+
+
+def test_step_9_push_again_without_a_restart(shell, empty_docker, walk):
+    """The layers that were collected are pushed, the others are there."""
+    digest, printed = push(shell, "ubuntu:18.04")
+    assert digest == walk["digest"]
+    assert printed.count("Pushed") == len(walk["own parts"]) - 2  # but for the config and the manifest
+    assert printed.count("Layer already exists") == 2  # the base, and what 19.10 has too
     pull_and_compare(empty_docker, walk, ["ubuntu:18.04"])
 
 
@@ -135,6 +178,25 @@ def test_step_10_restart(shell, empty_docker, walk):
     pull_and_compare(empty_docker, walk, IMAGES)
 
 
+def test_step_11_delete_the_last_manifest(shell, walk, volume):
+    """The repository goes with it; and comes back with the next push."""
+    digest = walk["digests"]["nginx:latest"]
+    deleted = shell(f"curl -v -X DELETE http://localhost:5000/v2/nginx/manifests/{digest}")
+    assert re.search(r"^< HTTP/1\.1 202 ", deleted.stderr, re.MULTILINE)
+    shell(COLLECT)
+    assert out(shell, "curl http://localhost:5000/v2/_catalog") == '{"repositories":["ubuntu"]}'
+    assert volume.repositories() == ["ubuntu"]
+    assert push(shell, "nginx:latest")[0] == digest
+    assert out(shell, "curl http://localhost:5000/v2/_catalog") == CATALOG
+
+
+def test_step_12_remove_by_hand(shell, volume):
+    """Within a second, and without a restart."""
+    shutil.rmtree(volume.repository("nginx"))
+    wait_until(lambda: out(shell, "curl http://localhost:5000/v2/_catalog") == '{"repositories":["ubuntu"]}',
+               "the repository gone from the catalog", timeout=1)
+
+
 def test_step_13_delete_a_tag(shell, walk):
     """That tag alone: another tag of the same manifest stays."""
     shell("docker tag ubuntu:19.10 localhost:5000/ubuntu:eoan")
@@ -143,25 +205,6 @@ def test_step_13_delete_a_tag(shell, walk):
     assert re.search(r"^< HTTP/1\.1 202 ", deleted.stderr, re.MULTILINE)
     assert out(shell, "curl http://localhost:5000/v2/ubuntu/tags/list") == '{"name":"ubuntu","tags":["18.04","eoan"]}'
     assert out(shell, CURL_DIGEST.format(tag="eoan")) == walk["digests"]["ubuntu:19.10"]
-
-
-def test_step_11_delete_the_last_manifest(shell, walk):
-    """The repository goes with it; and comes back with the next push."""
-    digest = walk["digests"]["nginx:latest"]
-    deleted = shell(f"curl -v -X DELETE http://localhost:5000/v2/nginx/manifests/{digest}")
-    assert re.search(r"^< HTTP/1\.1 202 ", deleted.stderr, re.MULTILINE)
-    assert out(shell, "curl http://localhost:5000/v2/_catalog") == '{"repositories":["ubuntu"]}'
-    assert push(shell, "nginx:latest")[0] == digest
-    assert out(shell, "curl http://localhost:5000/v2/_catalog") == CATALOG
-
-
-def test_step_12_remove_by_hand(shell):
-    """Within a second, and without a restart."""
-    mounts = json.loads(out(shell, "docker inspect --format '{{json .Mounts}}' localregistry"))
-    volume = next(mount["Source"] for mount in mounts if mount["Destination"] == "/var/lib/registry")
-    shutil.rmtree(f"{volume}/docker/registry/v2/repositories/nginx")
-    wait_until(lambda: out(shell, "curl http://localhost:5000/v2/_catalog") == '{"repositories":["ubuntu"]}',
-               "the repository gone from the catalog", timeout=1)
 
 
 def test_stop(shell):
