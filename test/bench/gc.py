@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The collection beside the registry image's: the same volume, one after the other; and what clients notice of it.
+
+    ./dev bench gc
+
+BENCH_IMAGES sets how many images there are (5000). Half of them were deleted. The original has to be stopped for its
+collection; this server serves meanwhile.
+"""
+
+import itertools
+import os
+import pathlib
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from harness import leftovers
+from harness.admin import Admin
+from harness.content import sha256
+from harness.original import Original
+from harness.push import ALL_MANIFESTS, manifest, push_blob, push_manifest
+from harness.server import Server
+from harness.volume import Volume
+from harness.wire import Client
+
+IMAGES = int(os.environ.get("BENCH_IMAGES", "5000"))
+REPOSITORIES = 10
+SHARED_LAYERS = 20
+LONG_AGO = 1_000_000_000
+PULLS, PUSHES = 1500, 600
+ROUNDS = 3
+TARGET_RATIO = 20
+TARGET_LATENCY = 1.5
+
+
+# the volume
+
+
+def write(path, data):
+    os.makedirs(path.parent, exist_ok=True)
+    path.write_bytes(data)
+
+
+class Writer:
+    """Images as the registry image lays them out."""
+
+    def __init__(self, root):
+        self.volume = Volume(root)
+        self.random = random.Random("bench")
+        self.written = set()
+
+    def blob(self, data):
+        digest = sha256(data)
+        if digest not in self.written:
+            self.written.add(digest)
+            write(self.volume.data(digest), data)
+        return digest
+
+    def layer(self, name, data):
+        digest = self.blob(data)
+        if (name, digest) not in self.written:
+            self.written.add((name, digest))
+            write(self.volume.layer(name, digest), digest.encode())
+
+    def image(self, name, number, shared, deleted):
+        config = b'{"architecture": "amd64", "os": "linux", "number": %d}' % number
+        layers = [self.random.randbytes(2_000), *self.random.sample(shared, 2)]
+        for data in [config, *layers]:
+            self.layer(name, data)
+        digest = self.blob(manifest(config, layers))
+        if deleted:
+            # what deleting leaves: the directory of the revision, without its link
+            os.makedirs(self.volume.revision(name, digest).parent)
+            return
+        link = digest.encode()
+        write(self.volume.revision(name, digest), link)
+        write(self.volume.history(name, f"tag-{number}", digest), link)
+        write(self.volume.current(name, f"tag-{number}"), link)
+
+    def fill(self):
+        shared = [self.random.randbytes(2_000) for _ in range(SHARED_LAYERS)]
+        for number in range(IMAGES):
+            self.image(f"bench/{number % REPOSITORIES}", number, shared, number // REPOSITORIES % 2 == 1)
+        for folder, _, files in os.walk(self.volume.root):
+            for entry in files:
+                os.utime(os.path.join(folder, entry), (LONG_AGO, LONG_AGO))
+
+
+# the collections
+
+
+def of_the_original(folder, root):
+    """(seconds, seconds of CPU)"""
+    original = Original(folder, root)
+    before, begun = os.times(), time.monotonic()
+    original.collect()
+    seconds, after = time.monotonic() - begun, os.times()
+    return seconds, (after.children_user + after.children_system - before.children_user - before.children_system)
+
+
+def of_ours(server, **options):
+    admin, before, begun = Admin(server.root), server.cpu_seconds(), time.monotonic()
+    report = admin.collect(**options)
+    return time.monotonic() - begun, server.cpu_seconds() - before, report
+
+
+# what clients notice
+
+
+class Collecting(threading.Thread):
+    """Dry runs, one after the other."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.admin = Admin(server.root)
+        self.over = threading.Event()
+        self.runs = 0
+        self.longest = 0
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        while not self.over.is_set():
+            self.longest = max(self.longest, self.admin.collect(dry_run=True)["longest_slice_us"])
+            self.runs += 1
+
+
+def timed(action, count):
+    """Milliseconds of each."""
+    times = []
+    for _ in range(count):
+        begun = time.perf_counter()
+        action()
+        times.append(1000 * (time.perf_counter() - begun))
+    return times
+
+
+def puller(server):
+    client = Client(server.port, headers={"Accept": ALL_MANIFESTS})
+    kept = itertools.cycle([number for number in range(IMAGES) if number // REPOSITORIES % 2 == 0])
+
+    def pull():
+        number = next(kept)
+        name = f"bench/{number % REPOSITORIES}"
+        answer = client.get(f"/v2/{name}/manifests/tag-{number}")
+        assert answer.status == 200, answer
+        document = answer.body.decode()
+        for digest in [text.split('"')[0] for text in document.split('"digest": "')[1:]]:
+            assert client.get(f"/v2/{name}/blobs/{digest}").status == 200
+    return pull
+
+
+def pusher(server):
+    client = Client(server.port)
+    numbers = itertools.count()
+
+    def push():
+        config, layer = b'{"pushed": %d}' % next(numbers), os.urandom(2_000)
+        for data in (config, layer):
+            push_blob(client, "bench/pushed", data)
+        push_manifest(client, "bench/pushed", "latest", manifest(config, [layer]))
+    return push
+
+
+def p99(times):
+    return statistics.quantiles(times, n=100)[98]
+
+
+def latencies(server):
+    """{what: (idle, collecting)}: the times of pulls and pushes, in turns."""
+    found, runs, longest = {}, 0, 0
+    for what, action, count in (("pull", puller(server), PULLS), ("push", pusher(server), PUSHES)):
+        idle, busy = [], []
+        for _ in range(ROUNDS):
+            idle += timed(action, count // ROUNDS)
+            with Collecting(server) as collecting:
+                busy += timed(action, count // ROUNDS)
+            runs, longest = runs + collecting.runs, max(longest, collecting.longest)
+        found[what] = idle, busy
+    return found, runs, longest
+
+
+# the table
+
+
+def verdict(good):
+    return "" if good else "   <- misses its target"
+
+
+def compare(folder):
+    """The two collections; leaves the server running on what it has collected."""
+    root = folder / "ours" / "root"
+    root.mkdir(parents=True)
+    begun = time.monotonic()
+    Writer(root).fill()
+    copy = folder / "copy"
+    shutil.copytree(root, copy)
+    blobs = len(Volume(copy).blobs())
+    print(f"{IMAGES} images in {REPOSITORIES} repositories, half of them deleted; {blobs} blobs; written in "
+          f"{time.monotonic() - begun:.0f} s below {folder}")
+    (folder / "original").mkdir()
+    wall, cpu = of_the_original(folder / "original", copy)
+    server = Server(folder / "ours", environment={"REGISTRY_LOG_LEVEL": "warn"})
+    server.start()
+    dry_wall, dry_cpu, _ = of_ours(server, dry_run=True)
+    our_wall, our_cpu, report = of_ours(server)
+    assert (report["outcome"], report["skipped"]) == ("done", []), report
+    print(f"{'':26}{'seconds':>10}{'CPU':>10}")
+    print(f"{'the original, stopped':26}{wall:10.2f}{cpu:10.2f}")
+    print(f"{'this server, a dry run':26}{dry_wall:10.2f}{dry_cpu:10.2f}")
+    print(f"{'this server, serving':26}{our_wall:10.2f}{our_cpu:10.2f}")
+    good = our_wall * TARGET_RATIO <= wall
+    print(f"one {wall / our_wall:.0f}th of the time, one {cpu / max(our_cpu, 0.01):.0f}th of the CPU{verdict(good)}")
+    print(f"{report['blobs_deleted']} blobs, {report['links_deleted']} links; longest slice "
+          f"{report['longest_slice_us'] / 1000:.1f} ms; most memory {server.memory()[1] >> 20} MiB")
+    left, ours = Volume(copy).blobs(), Volume(root).blobs()
+    print("the same blobs are left" if left == ours else f"NOT THE SAME: {len(left)} and {len(ours)} blobs are left")
+    return server, good and left == ours
+
+
+def notice(server):
+    found, runs, longest = latencies(server)
+    print(f"while it runs ({runs} dry runs, longest slice {longest / 1000:.1f} ms), in ms:")
+    print(f"{'':26}{'idle p50':>10}{'p99':>10}{'running p50':>13}{'p99':>10}{'ratio':>8}")
+    all_good = True
+    for what, (idle, busy) in found.items():
+        ratio = p99(busy) / p99(idle)
+        good = ratio <= TARGET_LATENCY
+        all_good = all_good and good
+        print(f"{what:26}{statistics.median(idle):10.2f}{p99(idle):10.2f}{statistics.median(busy):13.2f}"
+              f"{p99(busy):10.2f}{ratio:8.2f}{verdict(good)}")
+    return all_good
+
+
+def main():
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="registry-bench-", dir=place) as folder:
+        server = None
+        try:
+            server, good = compare(pathlib.Path(folder))
+            good = notice(server) and good
+        finally:
+            if server:
+                server.stop()
+            leftovers.clean_up()
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
