@@ -15,7 +15,7 @@
 enum {
     WAIT_SLICES = 4, /* between two slices, while clients are served: a fifth is the run's */
     WAIT_MAX_MS = 50,
-    FIRST_PURGE_MAX_MS = 3600 * 1000 /* servers that start together do not purge together */
+    FIRST_MAX_MS = 3600 * 1000 /* servers that start together do not work together */
 };
 
 enum maint_state {
@@ -291,18 +291,22 @@ static void on_purge(uv_timer_t *t)
     pump(m);
 }
 
+/* The first time comes within the hour, so that a server that is restarted every day has its turn
+ * every day, too. */
+static void start_timer(uv_timer_t *t, uv_timer_cb on_time, uint64_t interval)
+{
+    uint64_t most = interval < FIRST_MAX_MS ? interval : FIRST_MAX_MS;
+    if (interval > 0)
+        (void)uv_timer_start(t, on_time, 1 + randombytes_uniform((uint32_t)most), interval);
+}
+
 static void start_timers(struct maint *m)
 {
     const struct config *c = m->config;
     if (c->readonly)
         return;
-    if (c->gc_interval > 0)
-        (void)uv_timer_start(&m->collect, on_collect, c->gc_interval, c->gc_interval);
-    if (!c->purge_enabled || c->purge_interval == 0)
-        return;
-    uint64_t most = c->purge_interval < FIRST_PURGE_MAX_MS ? c->purge_interval : FIRST_PURGE_MAX_MS;
-    (void)uv_timer_start(&m->purge, on_purge, 1 + randombytes_uniform((uint32_t)most),
-                         c->purge_interval);
+    start_timer(&m->collect, on_collect, c->gc_interval);
+    start_timer(&m->purge, on_purge, c->purge_enabled ? c->purge_interval : 0);
 }
 
 /* ---- Life. ------------------------------------------------------------------------------ */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * options: the table of all options, a row each. registry.ini shows them to people; a test fails
+ * when the two differ.
+ */
+#include "lib/log.h"
+#include "server/config.h"
+
+_Static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 3,
+               "the words of log.level stand in this order");
+_Static_assert(LOG_TEXT == 0 && LOG_JSON == 1, "the words of log.formatter stand in this order");
+
+#define AT(member) offsetof(struct config, member)
+#define LATER(key, help)                                                                           \
+    {                                                                                              \
+        key, CONF_LATER, 0, NULL, CONF_RESTART, NULL, help                                         \
+    }
+/* initial: a value that changes nothing, and so is no reason to refuse. */
+#define REFUSED(key, initial, help)                                                                \
+    {                                                                                              \
+        key, CONF_REFUSED, 0, initial, CONF_RESTART, NULL, help                                    \
+    }
+#define NO_AUTH "auth is not supported yet: refusing to start without it"
+#define NO_TLS "TLS is not supported yet: refusing to start without it"
+#define NO_PROXY                                                                                   \
+    "a pull-through cache is not supported yet: refusing to start as one that takes pushes"
+#define NO_DRIVER "there is no such storage driver here, only filesystem"
+
+const struct conf_option config_table[] = {
+    {"http.addr", CONF_STRING, AT(http_addr), ":5000", CONF_RESTART, NULL,
+     "address to listen on: host:port, or :port for all addresses"},
+    {"http.net", CONF_ENUM, AT(http_net), "tcp", CONF_RESTART, "tcp", "kind of that address"},
+    {"http.host", CONF_STRING, AT(http_host), "", CONF_RELOAD, NULL,
+     "URL under which clients reach the server; empty: as they say themselves"},
+    {"http.prefix", CONF_STRING, AT(http_prefix), "", CONF_RESTART, NULL,
+     "path before /v2/ in every URL, such as /registry/"},
+    {"http.relativeurls", CONF_BOOL, AT(relative_urls), "false", CONF_RELOAD, NULL,
+     "answer with URLs that have no host"},
+    {"http.draintimeout", CONF_DURATION, AT(drain_timeout), "8s", CONF_RELOAD, NULL,
+     "on SIGTERM, how long running requests may take to end; 0: they are cut off"},
+    {"http.secret", CONF_STRING, AT(http_secret), "", CONF_RELOAD, NULL,
+     "accepted and of no effect: this server keeps no state at the client"},
+    {"http.timeout.head", CONF_DURATION, AT(timeout_head), "30s", CONF_RELOAD, NULL,
+     "how long the head of a request may take to arrive"},
+    {"http.timeout.idle", CONF_DURATION, AT(timeout_idle), "2m", CONF_RELOAD, NULL,
+     "how long a connection may wait for its next request"},
+    {"http.timeout.stall", CONF_DURATION, AT(timeout_stall), "5m", CONF_RELOAD, NULL,
+     "how long no byte of a body may move in either direction"},
+    LATER("http.headers", "headers added to each answer"),
+    LATER("http.http2", "HTTP/2"),
+    LATER("http.h2c", "HTTP/2 without TLS"),
+    {"http.debug.addr", CONF_STRING, AT(debug_addr), "", CONF_RESTART, NULL,
+     "address of a second listener, for health and metrics; empty: there is none"},
+    {"http.debug.prometheus.enabled", CONF_BOOL, AT(metrics_enabled), "false", CONF_RELOAD, NULL,
+     "metrics for Prometheus at that address"},
+    {"http.debug.prometheus.path", CONF_STRING, AT(metrics_path), METRICS_PATH, CONF_RELOAD, NULL,
+     "path of the metrics: " METRICS_PATH " is what there is"},
+    REFUSED("http.tls", "", NO_TLS),
+    REFUSED("http.tls.certificate", "", NO_TLS),
+    REFUSED("http.tls.key", "", NO_TLS),
+    REFUSED("http.tls.letsencrypt.cachefile", "", NO_TLS),
+    REFUSED("http.tls.letsencrypt.email", "", NO_TLS),
+
+    {"storage", CONF_ENUM, AT(storage_driver), "filesystem", CONF_RESTART, "filesystem",
+     "where things are stored"},
+    {"storage.filesystem.rootdirectory", CONF_STRING, AT(root_directory), "/var/lib/registry",
+     CONF_RESTART, NULL, "directory of the data; a volume of the registry image will do"},
+    {"storage.filesystem.maxthreads", CONF_COUNT, AT(max_threads), "8", CONF_RESTART, NULL,
+     "threads that work on files: 4 to 64, what is outside is brought inside; 0: the default"},
+    {"storage.delete.enabled", CONF_BOOL, AT(delete_enabled), "false", CONF_RELOAD, NULL,
+     "allow clients to delete manifests, tags and blobs"},
+    {"storage.maintenance.readonly.enabled", CONF_BOOL, AT(readonly), "false", CONF_RELOAD, NULL,
+     "refuse all that would change something"},
+    {"storage.maintenance.uploadpurging.enabled", CONF_BOOL, AT(purge_enabled), "true", CONF_RELOAD,
+     NULL, "remove uploads that were abandoned"},
+    {"storage.maintenance.uploadpurging.age", CONF_DURATION, AT(purge_age), "168h", CONF_RELOAD,
+     NULL, "how long ago an upload was begun that counts as abandoned"},
+    {"storage.maintenance.uploadpurging.interval", CONF_DURATION, AT(purge_interval), "24h",
+     CONF_RELOAD, NULL, "how often they are looked for; 0: never"},
+    {"storage.maintenance.uploadpurging.dryrun", CONF_BOOL, AT(purge_dry_run), "false", CONF_RELOAD,
+     NULL, "log what would be removed, and remove nothing"},
+    LATER("storage.cache", "cache of blob descriptors"),
+    LATER("storage.redirect", "redirects to an object store"),
+    LATER("storage.tag", "concurrency of tag lookups"),
+    REFUSED("storage.inmemory", NULL, NO_DRIVER),
+    REFUSED("storage.s3", NULL, NO_DRIVER),
+    REFUSED("storage.azure", NULL, NO_DRIVER),
+    REFUSED("storage.gcs", NULL, NO_DRIVER),
+    REFUSED("storage.swift", NULL, NO_DRIVER),
+    REFUSED("storage.oss", NULL, NO_DRIVER),
+
+    {"gc.interval", CONF_DURATION, AT(gc_interval), "0", CONF_RELOAD, NULL,
+     "how often garbage is collected by itself, such as 24h; 0: only on demand"},
+    {"gc.delete_untagged", CONF_BOOL, AT(gc_delete_untagged), "false", CONF_RELOAD, NULL,
+     "manifests that no tag leads to are garbage too"},
+    {"gc.grace", CONF_DURATION, AT(gc_grace), "1h", CONF_RELOAD, NULL,
+     "how long what was uploaded or asked for waits for its manifest; at least 1s"},
+    {"gc.writes", CONF_ENUM, AT(gc_writes), "hold", CONF_RELOAD, "hold|refuse",
+     "pushes meanwhile: hold serves them, refuse answers 503"},
+    {"gc.slice", CONF_DURATION, AT(gc_slice), "10ms", CONF_RELOAD, NULL,
+     "how long the collection works before it looks whether clients want something: 1ms to 1s"},
+
+    {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RESTART, NULL,
+     "address on which administrators are served, without any check; empty: there is none"},
+    {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,
+     "socket on which they are; empty: run/admin.sock in the root directory"},
+
+    {"log.level", CONF_ENUM, AT(log_level), "info", CONF_RELOAD, "error|warn=warning|info|debug",
+     "the least important lines to log: error, warn, info or debug"},
+    {"log.formatter", CONF_ENUM, AT(log_format), "text", CONF_RELOAD, "text|json|logstash",
+     "shape of a line: text or json (logstash is taken as json)"},
+    {"log.accesslog.disabled", CONF_BOOL, AT(accesslog_disabled), "false", CONF_RELOAD, NULL,
+     "no line on standard output for each request"},
+    LATER("log.fields", "fields added to each line"),
+    LATER("log.hooks", "mail on errors"),
+    LATER("log.reportcaller", "the place in the source that logs"),
+    LATER("loglevel", "deprecated name of log.level"),
+
+    {"catalog.maxentries", CONF_COUNT, AT(catalog_max), "1000", CONF_RELOAD, NULL,
+     "most repositories in one page of the catalog; 0: the default"},
+    {"tags.maxtags", CONF_COUNT, AT(tags_max), "1000", CONF_RELOAD, NULL,
+     "most tags that a client may ask for in one page; 0: the default"},
+
+    REFUSED("auth", "none", NO_AUTH),
+    LATER("middleware", "plug-ins of the registry image"),
+    LATER("reporting", "error reporting services"),
+    LATER("notifications", "webhooks"),
+    LATER("redis", "cache in redis"),
+    REFUSED("proxy", "", NO_PROXY),
+    LATER("health", "health checks"),
+    LATER("validation", "rules for manifests"),
+    LATER("policy", "classes of repositories"),
+    LATER("compatibility", "manifests of schema 1"),
+};
+const size_t config_table_count = array_len(config_table);
