@@ -6,6 +6,13 @@
 
 #include <stdlib.h>
 
+/* A volume that cannot be written to can be served, too. */
+static void share(struct store *s)
+{
+    if (file_mkdirs(&s->tree, layout_run().s, NULL) == RC_OK)
+        tree_share(&s->tree, layout_run_lock().s);
+}
+
 enum rc store_open(const char *root, struct store **out, struct fault *f)
 {
     struct store *s = must_calloc(sizeof(*s));
@@ -21,13 +28,11 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     rc = file_mkdirs(&s->tree, blobs.s, f);
     if (rc == RC_OK)
         rc = file_mkdirs(&s->tree, repositories.s, f);
-    if (rc == RC_OK)
-        rc = file_mkdirs(&s->tree, layout_run().s, f);
     if (rc != RC_OK) {
         store_close(s);
         return rc;
     }
-    tree_share(&s->tree, layout_run_lock().s);
+    share(s);
     *out = s;
     return rc;
 }

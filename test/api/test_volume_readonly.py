@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A volume that is mounted read-only is served, and says so to who wants to change something."""
+
+import contextlib
+import subprocess
+
+from harness.push import push_image
+
+
+@contextlib.contextmanager
+def mounted_readonly(folder):
+    subprocess.run(["mount", "--bind", folder, folder], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", folder], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_pulls_work_and_pushes_are_refused(server):
+    image = push_image(server.client(), "app", "1")
+    server.stop()
+    with mounted_readonly(server.root):
+        server.start()
+        try:
+            client = server.client()
+            assert client.get("/v2/app/manifests/1").body == image.manifest
+            assert client.head(f"/v2/app/manifests/{image.digest}").status == 200
+            answer = client.post("/v2/app/blobs/uploads/")
+            assert answer.status == 500 and answer.code() == "UNKNOWN"
+            assert "Read-only file system" in server.stderr()
+        finally:
+            server.stop()
+    server.start()
+
+
+def test_also_one_that_never_had_this_server(server):
+    server.stop()
+    subprocess.run(["rm", "-r", server.root / "run"], check=True)
+    with mounted_readonly(server.root):
+        server.start()
+        try:
+            assert server.client().get("/v2/_catalog").json() == {"repositories": []}
+        finally:
+            server.stop()
+    server.start()
