@@ -56,9 +56,9 @@ class Admin(Client):
         """The collection ends before all is done."""
         return self.delete(COLLECTION)
 
-    def wait_until_idle(self, timeout=LONGEST_RUN):
+    def wait_until_idle(self, timeout=LONGEST_RUN, interval=0.002):
         """Returns the report of the last run."""
-        return wait_until(self._last_if_idle, "the end of the collection", timeout, interval=0.002)
+        return wait_until(self._last_if_idle, "the end of the collection", timeout, interval)
 
     def _last_if_idle(self):
         status = self.status()
