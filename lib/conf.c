@@ -358,7 +358,7 @@ enum rc conf_put_list(struct conf *c, const struct conf_place *at, struct span k
 enum rc conf_set(struct conf *c, enum conf_source source, const char *where, struct span key,
                  struct span value, struct fault *f)
 {
-    struct conf_place at = {.source = source, .name = where};
+    struct conf_place at = {.source = source, .name = where, .says = key};
 
     return conf_put(c, &at, key, (struct conf_text){.s = value}, f);
 }

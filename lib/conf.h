@@ -65,7 +65,7 @@ enum rc conf_load_file(struct conf *c, const char *name, struct span text,
  * section. Variables outside REGISTRY_ are ignored, unknown ones inside it warned about
  * (Kubernetes makes some); a bad value is an error: "REGISTRY_X: what was expected, …". */
 enum rc conf_load_env(struct conf *c, char *const *env, struct fault *f) MUST_CHECK;
-/* One option from a flag; `where` is for messages. */
+/* One option from a flag; `where` is for messages, and names the key there. */
 enum rc conf_set(struct conf *c, enum conf_source source, const char *where, struct span key,
                  struct span value, struct fault *f) MUST_CHECK;
 

@@ -28,14 +28,15 @@ static void print_peer(struct access *a, const struct sockaddr *peer)
         (void)strcpy(a->peer, "unix");
 }
 
-void access_init(struct access *a, const struct sockaddr *peer, const struct config *config)
+void access_init(struct access *a, const struct sockaddr *peer)
 {
-    *a = (struct access){.config = config};
+    *a = (struct access){.code = 0};
     print_peer(a, peer);
 }
 
-void access_begin(struct access *a)
+void access_begin(struct access *a, const struct config *config)
 {
+    a->config = config;
     a->method = a->target = a->referer = a->agent = (struct span){0};
     a->minor = 1;
     a->code = 0;

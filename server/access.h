@@ -21,8 +21,9 @@ struct access {
     int code;
 };
 
-void access_init(struct access *a, const struct sockaddr *peer, const struct config *config);
-void access_begin(struct access *a); /* a new request on the connection */
+void access_init(struct access *a, const struct sockaddr *peer);
+/* A new request on the connection; config is borrowed for as long as it lasts. */
+void access_begin(struct access *a, const struct config *config);
 void access_request(struct access *a, const struct http_head *head);
 void access_failure(const struct access *a, enum rc rc, const struct fault *f);
 void access_end(const struct access *a, uint64_t body_bytes);

@@ -109,19 +109,39 @@ static enum rc check(const struct config *c, struct fault *f)
                  c->http_prefix);
 }
 
-enum rc config_load(const char *path, char *const *env, struct config **out, struct fault *f)
+static enum rc load_flags(struct conf *conf, const struct config_sources *from, struct fault *f)
+{
+    enum rc rc = RC_OK;
+    struct buf where;
+
+    buf_init(&where);
+    for (size_t i = 0; i < from->flag_count && rc == RC_OK; i++) {
+        const struct config_flag *flag = &from->flags[i];
+        buf_clear(&where);
+        buf_printf(&where, "--%.*s", SPAN_ARG(flag->key));
+        rc = conf_set(conf, CONF_FROM_FLAG, where.p, flag->key, flag->value, f);
+    }
+    buf_fini(&where);
+    return rc;
+}
+
+static enum rc load_all(struct conf *conf, const struct config_sources *from, struct fault *f)
+{
+    const char *path = from->path != NULL ? from->path : config_path_of(from->env);
+    enum rc rc = path != NULL ? load_file(conf, path, f) : RC_OK;
+
+    if (rc == RC_OK)
+        rc = conf_load_env(conf, from->env, f);
+    return rc == RC_OK ? load_flags(conf, from, f) : rc;
+}
+
+enum rc config_load(const struct config_sources *from, struct config **out, struct fault *f)
 {
     struct config *c = must_calloc(sizeof(*c));
-    enum rc rc = RC_OK;
 
     arena_init(&c->arena);
     c->conf = conf_new(config_table, config_table_count, c);
-    if (path == NULL)
-        path = config_path_of(env);
-    if (path != NULL)
-        rc = load_file(c->conf, path, f);
-    if (rc == RC_OK)
-        rc = conf_load_env(c->conf, env, f);
+    enum rc rc = load_all(c->conf, from, f);
     if (rc == RC_OK)
         rc = check(c, f);
     if (rc != RC_OK) {

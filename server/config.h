@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config: the options of the server, as a struct. Read once, by main.c, before there is
- * a thread; then constant.
+ * config: the options of the server, as a struct. Constant once it is loaded; a reload makes
+ * another one (settings.h). Loop thread, or any before there is a loop.
  */
 #ifndef SERVER_CONFIG_H
 #define SERVER_CONFIG_H
@@ -75,10 +75,22 @@ enum { CONFIG_THREADS_MIN = 4, CONFIG_THREADS_MAX = 64, CONFIG_FILE_MAX = 1024 *
 extern const struct conf_option config_table[];
 extern const size_t config_table_count;
 
-/* Defaults, then the file, then the environment. path NULL: the file that
- * REGISTRY_CONFIGURATION_PATH names, else none. RC_INTERNAL with a line for a person.
+/* --KEY=VALUE of the command line, whose memory it is. */
+struct config_flag {
+    struct span key, value;
+};
+
+/* Where the options come from; the later one wins. All borrowed. */
+struct config_sources {
+    const char *path; /* NULL: the file that REGISTRY_CONFIGURATION_PATH names, else none */
+    char *const *env;
+    const struct config_flag *flags;
+    size_t flag_count;
+};
+
+/* Defaults, then the sources. RC_INTERNAL with a line for a person.
  * The warnings are for the caller to log: conf_warning(out->conf, i). */
-enum rc config_load(const char *path, char *const *env, struct config **out,
+enum rc config_load(const struct config_sources *from, struct config **out,
                     struct fault *f) MUST_CHECK;
 /* What REGISTRY_CONFIGURATION_PATH says; NULL if it says nothing. */
 const char *config_path_of(char *const *env);

@@ -99,7 +99,7 @@ static void send_reply(struct conn *c, struct reply *r)
     c->after = after_answer(c);
     c->access.code = r->code;
     output_begin(&c->out, r, c->after, c->in.head.method, run_take_file(&c->run));
-    set_deadline(c, c->server->config->timeout_stall);
+    set_deadline(c, c->settings->config->timeout_stall);
     c->state = CONN_SEND;
 }
 
@@ -226,7 +226,7 @@ static void submit_file(struct conn *c)
 static enum rc make_run(struct conn *c)
 {
     const struct server *s = c->server;
-    struct run_env env = {c->door, s->store, s->config, s->maint, &c->arena};
+    struct run_env env = {c->door, s->store, c->settings->config, s->maint, &c->arena};
     enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc == RC_OK)
         c->run.op->last_try = c->waits == WAITS_MAX;
@@ -243,7 +243,7 @@ void conn_try_again(struct conn *c)
         submit_run(c);
         return;
     }
-    answer_error(c, rc); /* the settings have changed meanwhile */
+    answer_error(c, rc); /* a collection that refuses writes has begun meanwhile */
     conn_advance(c);
 }
 
@@ -264,12 +264,14 @@ void conn_begin_request(struct conn *c)
 {
     arena_fini(&c->arena);
     arena_init(&c->arena);
+    settings_drop(c->settings);
+    c->settings = settings_hold(c->server->settings);
     c->run = (struct run){0};
     c->waits = 0;
     c->state = CONN_READ;
-    access_begin(&c->access);
+    access_begin(&c->access, c->settings->config);
     input_begin(&c->in, &c->arena);
-    set_deadline(c, c->server->config->timeout_idle);
+    set_deadline(c, c->settings->config->timeout_idle);
 }
 
 /* The whole answer has gone out. */
@@ -335,7 +337,7 @@ static bool step_body(struct conn *c)
     else if (waiting)
         say_continue(c);
     if (c->state == CONN_BODY)
-        set_deadline(c, c->server->config->timeout_stall);
+        set_deadline(c, c->settings->config->timeout_stall);
     return waiting; /* some clients do not wait, and the body is here already */
 }
 
@@ -405,7 +407,7 @@ static void after_file(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
     c->state = CONN_SEND;
-    set_deadline(c, c->server->config->timeout_stall);
+    set_deadline(c, c->settings->config->timeout_stall);
     if (c->fate == FATE_DOOMED || c->file_next == OUTPUT_BROKEN)
         conn_close(c);
     else if (c->file_next != OUTPUT_WAIT)
@@ -423,7 +425,7 @@ static void read_some(struct conn *c)
         if (input_read(&c->in, &c->wire) != WIRE_OK)
             return;
         if (c->state == CONN_READ && idle)
-            set_deadline(c, c->server->config->timeout_head);
+            set_deadline(c, c->settings->config->timeout_head);
         if (c->state == CONN_POOL || c->state == CONN_WAIT)
             input_parse(&c->in);
     }
@@ -444,6 +446,6 @@ static void on_event(uv_poll_t *p, int status, int events)
     if (events & wanted & UV_READABLE)
         read_some(c);
     if (events & wanted & UV_WRITABLE)
-        set_deadline(c, c->server->config->timeout_stall);
+        set_deadline(c, c->settings->config->timeout_stall);
     conn_advance(c);
 }

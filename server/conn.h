@@ -19,6 +19,8 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
 void conn_close(struct conn *c);
 /* Closes those whose time is over. */
 void conn_tick_all(struct server *s);
+/* The settings are others: the idle ones have them at once, the others for their next request. */
+void conn_renew_all(struct server *s);
 /* Closes the idle ones; the others after the answer they are working on. */
 void conn_drain_all(struct server *s);
 void conn_close_all(struct server *s);

@@ -42,6 +42,7 @@ static void destroy(struct conn *c)
     output_fini(&c->out);
     input_fini(&c->in);
     arena_fini(&c->arena);
+    settings_drop(c->settings);
     unlink_conn(c);
     conn_unwatch(c);
     uv_close((uv_handle_t *)&c->poll, on_closed);
@@ -87,7 +88,7 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
     arena_init(&c->arena);
     output_init(&c->out);
     input_init(&c->in, &s->slabs);
-    access_init(&c->access, peer, s->config);
+    access_init(&c->access, peer);
     c->next = s->conns;
     if (c->next)
         c->next->prev = c;
@@ -128,6 +129,18 @@ void conn_wait(struct conn *c)
 {
     if (!uv_is_active((uv_handle_t *)&c->server->again))
         (void)uv_timer_start(&c->server->again, on_again, WAIT_MS, 0);
+}
+
+/* Who has sent nothing yet begins anew, with the settings of now. */
+static void renew(struct conn *c)
+{
+    if (c->state == CONN_READ && input_is_idle(&c->in))
+        conn_begin_request(c);
+}
+
+void conn_renew_all(struct server *s)
+{
+    for_each(s, renew);
 }
 
 void conn_tick_all(struct server *s)

@@ -45,7 +45,8 @@ struct conn {
     unsigned waits;             /* how often this request has waited for an upload */
     enum output_next file_next; /* what the pool said of the last piece of a file */
 
-    struct arena arena; /* of the request */
+    struct arena arena;        /* of the request */
+    struct settings *settings; /* the request's, held */
     struct run run;
     struct access access;
 };

@@ -13,9 +13,9 @@
 #include "lib/log.h"
 #include "server/cli.h"
 #include "server/collect.h"
-#include "server/config.h"
 #include "server/listen.h"
 #include "server/server.h"
+#include "server/settings.h"
 
 static void print_fault(FILE *to, const char *what, const struct fault *f)
 {
@@ -89,7 +89,8 @@ static int collect(const struct cli *cli, struct fault *f)
         print_usage(stderr);
         return EXIT_FAILURE;
     }
-    if (config_load(cli->config_path, environ, &config, f) != RC_OK) {
+    struct config_sources from = {.path = cli->config_path, .env = environ};
+    if (config_load(&from, &config, f) != RC_OK) {
         print_fault(stderr, "configuration error: ", f);
         return EXIT_FAILURE;
     }
@@ -101,13 +102,15 @@ static int collect(const struct cli *cli, struct fault *f)
 
 static int serve(const struct cli *cli, struct fault *f)
 {
-    struct config *config = NULL;
+    struct settings *settings = NULL;
     struct store *store = NULL;
     struct server server;
-    if (config_load(cli->config_path, environ, &config, f) != RC_OK) {
+    struct config_sources from = {.path = cli->config_path, .env = environ};
+    if (settings_load(&from, &settings, f) != RC_OK) {
         print_fault(stderr, "configuration error: ", f);
         return EXIT_FAILURE;
     }
+    const struct config *config = settings->config;
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
               STDERR_FILENO);
     raise_descriptor_limit();
@@ -115,7 +118,7 @@ static int serve(const struct cli *cli, struct fault *f)
     if (rc == RC_NOT_FOUND)
         log_error("%s: the directory above it does not exist", config->root_directory);
     if (rc == RC_OK)
-        rc = server_init(&server, config, store, f);
+        rc = server_init(&server, settings, store, f);
     if (rc == RC_OK) {
         log_start(config, &server);
         server_run(&server);
@@ -125,7 +128,7 @@ static int serve(const struct cli *cli, struct fault *f)
     for (const struct fault_item *i = f->first; i; i = i->next)
         log_error("%s", i->detail ? i->detail : rc_name(i->rc));
     store_close(store);
-    config_free(config);
+    settings_drop(settings);
     return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

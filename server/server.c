@@ -47,7 +47,7 @@ static void stop(struct server *s)
 {
     if (s->state != SERVER_UP)
         return;
-    uint64_t ms = s->config->drain_timeout;
+    uint64_t ms = s->settings->config->drain_timeout;
     log_info("stopping server gracefully. Draining connections for %llu ms",
              (unsigned long long)ms);
     s->state = SERVER_DRAINING;
@@ -82,7 +82,7 @@ static void open_socket(struct server *s)
     struct fault f;
     arena_init(&a);
     fault_init(&f, &a);
-    if (listener_open_local(s, DOOR_ADMIN, s->config->admin_socket, &f) != RC_OK)
+    if (listener_open_local(s, DOOR_ADMIN, s->settings->config->admin_socket, &f) != RC_OK)
         log_warn("administrators cannot be served on a socket: %s", f.first->detail);
     arena_fini(&a);
 }
@@ -90,7 +90,7 @@ static void open_socket(struct server *s)
 /* The public one last: who finds it open finds all of them. */
 static enum rc open_listeners(struct server *s, struct fault *f)
 {
-    const struct config *c = s->config;
+    const struct config *c = s->settings->config;
     enum rc rc = RC_OK;
     open_socket(s);
     if (c->admin_addr[0] != '\0')
@@ -100,11 +100,14 @@ static enum rc open_listeners(struct server *s, struct fault *f)
     return rc == RC_OK ? listener_open(s, DOOR_PUBLIC, c->http_addr, f) : rc;
 }
 
-enum rc server_init(struct server *s, struct config *config, struct store *store, struct fault *f)
+enum rc server_init(struct server *s, struct settings *settings, struct store *store,
+                    struct fault *f)
 {
-    *s = (struct server){.state = SERVER_UP, .config = config, .store = store};
+    const struct config *config = settings->config;
+    *s = (struct server){.state = SERVER_UP, .store = store};
     if (uv_loop_init(&s->loop) != 0)
         return fault(f, RC_INTERNAL, "the event loop cannot be made");
+    s->settings = settings_hold(settings);
     pool_init(&s->pool, &s->loop, (unsigned)config->max_threads);
     (void)uv_signal_init(&s->loop, &s->on_term);
     (void)uv_signal_init(&s->loop, &s->on_int);
@@ -136,5 +139,6 @@ void server_fini(struct server *s)
 {
     slabs_fini(&s->slabs);
     maint_free(s->maint);
+    settings_drop(s->settings);
     (void)uv_loop_close(&s->loop);
 }

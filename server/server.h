@@ -8,8 +8,8 @@
 
 #include <uv.h>
 
-#include "server/config.h"
 #include "server/pool.h"
+#include "server/settings.h"
 #include "server/slab.h"
 #include "storage/storage.h"
 
@@ -23,7 +23,7 @@ enum server_state { SERVER_UP, SERVER_DRAINING, SERVER_DOWN };
 struct server {
     enum server_state state;
     uv_loop_t loop;
-    struct config *config;
+    struct settings *settings; /* held; who keeps them over an event holds them, too */
     struct store *store;
     struct pool pool;
     struct slabs slabs;
@@ -37,8 +37,8 @@ struct server {
     uv_timer_t again;     /* runs while connections wait for an upload that is busy */
 };
 
-/* Opens the loop, the signals and the listeners. config and store are borrowed. */
-enum rc server_init(struct server *s, struct config *config, struct store *store,
+/* Opens the loop, the signals and the listeners. Holds the settings; the store is borrowed. */
+enum rc server_init(struct server *s, struct settings *settings, struct store *store,
                     struct fault *f) MUST_CHECK;
 /* Serves until a signal ends it; returns with nothing open. */
 void server_run(struct server *s);

@@ -47,7 +47,8 @@ void rig_init(struct rig *r)
                                 .timeout_idle = 60000,
                                 .timeout_head = 60000,
                                 .timeout_stall = 60000};
-    assert_int_equal(server_init(&r->server, &r->config, r->store, NULL), RC_OK);
+    r->settings = (struct settings){.config = &r->config, .users = 1};
+    assert_int_equal(server_init(&r->server, &r->settings, r->store, NULL), RC_OK);
 }
 
 static void remove_tree(const char *dir)
@@ -89,6 +90,7 @@ void rig_fini(struct rig *r)
     server_run(&r->server);
     assert_null(r->server.conns);
     server_fini(&r->server);
+    assert_int_equal(r->settings.users, 1);
     store_close(r->store);
     remove_tree(r->root);
 }

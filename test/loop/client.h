@@ -14,6 +14,7 @@ struct rig {
     char root[64];
     char socket[128];
     struct config config;
+    struct settings settings; /* the test is a user of them to the end: nobody frees them */
     struct store *store;
     struct server server;
 };

@@ -43,7 +43,8 @@ void fixture_write(struct fixture *x, const char *suffix, const char *text, size
 
 enum rc fixture_try(struct fixture *x, const char *path, const char *const *env)
 {
-    return config_load(path, (char *const *)env, &x->config, &x->fault);
+    struct config_sources from = {.path = path, .env = (char *const *)env};
+    return config_load(&from, &x->config, &x->fault);
 }
 
 const char *fixture_detail(const struct fixture *x)
