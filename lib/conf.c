@@ -106,7 +106,7 @@ const char *conf_warning(const struct conf *c, size_t i)
 
 static bool stands_for_all_below(const struct conf_option *o)
 {
-    return o->type == CONF_LATER || o->type == CONF_REFUSED;
+    return o->type == CONF_MAP || o->type == CONF_LATER || o->type == CONF_REFUSED;
 }
 
 static bool is_below(struct span key, struct span top)
@@ -149,6 +149,13 @@ bool conf_is_section(const struct conf *c, struct span key)
             return true;
     }
     return false;
+}
+
+bool conf_is_free(const struct conf *c, struct span key)
+{
+    const struct conf_option *o = conf_find(c, key);
+
+    return o != NULL && o->type == CONF_MAP;
 }
 
 static struct conf_giver *giver_of(const struct conf *c, const struct conf_option *o)
@@ -198,6 +205,9 @@ static bool store_value(struct conf *c, const struct conf_option *o, struct span
         return conf_to_duration(s, to);
     case CONF_ENUM:
         return conf_to_word(s, o->expects, to);
+    case CONF_MAP: /* only ever the default: it is empty */
+        *(struct conf_map *)at = (struct conf_map){.first = NULL};
+        return true;
     case CONF_LATER:
     case CONF_REFUSED:
         return true;
@@ -306,6 +316,44 @@ static enum rc put_refused(const struct conf_place *at, const struct conf_option
     return conf_fail(at, key, f, "%s", o->help);
 }
 
+/* What of a free key is below its row's. */
+static struct span free_part(const struct conf_option *o, struct span key)
+{
+    return span_skip(key, strlen(o->key) + (key.n > strlen(o->key)));
+}
+
+static struct conf_map *map_of(struct conf *c, const struct conf_option *o)
+{
+    return (void *)((char *)c->target + o->offset);
+}
+
+static void note_free(struct conf *c, const struct conf_place *at, const struct conf_option *o)
+{
+    struct conf_giver *giver = giver_of(c, o);
+
+    if (at->source > giver->source)
+        *giver = (struct conf_giver){.source = at->source, .line = at->line};
+}
+
+static enum rc put_free(struct conf *c, const struct conf_place *at, const struct conf_option *o,
+                        struct span key, struct conf_text text, struct fault *f)
+{
+    if (text.s.n > 0 && memchr(text.s.p, '\0', text.s.n) != NULL)
+        return conf_fail(at, key, f, "expected text without NUL bytes");
+    conf_map_add(map_of(c, o), &c->arena, at, free_part(o, key), text);
+    note_free(c, at, o);
+    return RC_OK;
+}
+
+/* A whole mapping or list stands for what earlier sources have said below its key. */
+static enum rc replace_free(struct conf *c, const struct conf_place *at,
+                            const struct conf_option *o, struct span key)
+{
+    conf_map_drop(map_of(c, o), at->source, free_part(o, key));
+    note_free(c, at, o);
+    return RC_OK;
+}
+
 enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,
                  struct conf_text text, struct fault *f)
 {
@@ -317,6 +365,8 @@ enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,
         return text.null ? RC_OK : conf_fail(at, key, f, "expected a section, got a value");
     if (o->type == CONF_REFUSED)
         return put_refused(at, o, key, text, f);
+    if (o->type == CONF_MAP)
+        return put_free(c, at, o, key, text, f);
     if (o->type != CONF_LATER)
         return put_value(c, at, o, text, f);
     if (!text.null)
@@ -336,6 +386,8 @@ enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct spa
         return conf_fail(at, key, f, "unknown option");
     if (o->type == CONF_REFUSED)
         return put_refused(at, o, key, (struct conf_text){.null = true}, f);
+    if (o->type == CONF_MAP)
+        return replace_free(c, at, o, key);
     if (o->type != CONF_LATER)
         return fail_value(at, o, "a mapping", key, f);
     note_later(c, at, o);
@@ -350,6 +402,8 @@ enum rc conf_put_list(struct conf *c, const struct conf_place *at, struct span k
         return conf_put(c, at, key, (struct conf_text){.s = SPAN("[]")}, f);
     if (!stands_for_all_below(o))
         return fail_value(at, o, "a list", key, f);
+    if (o->type == CONF_MAP)
+        return replace_free(c, at, o, key);
     return conf_put(c, at, key, (struct conf_text){.s = SPAN("[]")}, f);
 }
 

@@ -25,6 +25,7 @@ enum conf_type {
     CONF_DURATION, /* uint64_t milliseconds: 10s, 1h30m, 500ms (Go's form), rounded up; bare 0 */
     CONF_ENUM,     /* int: index of the word in `expects`, "error|warn=warning|info|debug";
                       a word behind "=" is another spelling of the one before it */
+    CONF_MAP,      /* struct conf_map: whatever keys stand below it */
     CONF_LATER,    /* the registry image has it, this server not yet: named in a warning */
     CONF_REFUSED   /* as CONF_LATER, but going on without it would be unsafe: an error, whose
                       words are the row's help. A value that says `initial`, or nothing
@@ -33,7 +34,7 @@ enum conf_type {
 
 enum conf_reload { CONF_RELOAD, CONF_RESTART };
 
-/* The key of a CONF_LATER or CONF_REFUSED row stands for itself and for everything below
+/* The key of a CONF_MAP, CONF_LATER or CONF_REFUSED row stands for itself and for everything below
  * it that has no nearer row. */
 struct conf_option {
     const char *key;
@@ -46,6 +47,28 @@ struct conf_option {
 };
 
 enum conf_source { CONF_FROM_DEFAULT, CONF_FROM_FILE, CONF_FROM_ENV, CONF_FROM_FLAG };
+
+/* One free key with its value; the conf's memory. */
+struct conf_pair {
+    const char *key; /* what is below the row's: "X-Frame-Options", "0.name"; "": the row's own */
+    const char *value;
+    const char *where; /* "FILE:LINE", or a variable, for messages */
+    enum conf_source source;
+    struct conf_pair *next;
+};
+
+/* In the order given. Keys are the same in any case of letters. A list of values is the same key
+ * several times (an ini file repeats the line); a list of mappings has their numbers as keys, from
+ * 0. The environment's keys are in lower case, with dots for underscores. A value from a later
+ * source takes the place of all earlier ones of its key, and a whole mapping that of everything
+ * below its key. */
+struct conf_map {
+    struct conf_pair *first;
+};
+
+/* The first value of a key, or the one that follows; NULL: there is none. */
+const struct conf_pair *conf_map_next(const struct conf_map *m, const char *key,
+                                      const struct conf_pair *after);
 
 /* A value never gives way to one of a lesser source, whatever the order of the calls. */
 struct conf; /* a table, a target being filled, and who set what */

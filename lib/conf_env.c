@@ -60,10 +60,20 @@ static enum rc put_scalar(struct conf *c, const struct conf_place *at, struct sp
     return rc;
 }
 
+/* The value of a free key is text, unless it looks like a list or a mapping: "*" is not yaml. */
+static bool is_yaml(const struct conf *c, struct span key, struct span value)
+{
+    struct span s = span_trim(value);
+
+    if (conf_is_section(c, key))
+        return true;
+    return conf_is_free(c, key) && (span_starts(s, SPAN("[")) || span_starts(s, SPAN("{")));
+}
+
 static enum rc put_variable(struct conf *c, const struct conf_place *at, struct span value,
                             struct fault *f)
 {
-    bool section = conf_is_section(c, at->says);
+    bool section = is_yaml(c, at->says, value);
 
     if (names_a_service(at->name) || (!section && conf_find(c, at->says) == NULL)) {
         conf_warn_at(c, at, SPAN(""), "unknown variable, ignored");

@@ -26,12 +26,14 @@ struct conf_text {
 
 /* conf.c */
 
-/* The row of the key itself, else the nearest CONF_LATER or CONF_REFUSED row above it. */
+/* The row of the key itself, else the nearest row above it that stands for all below. */
 const struct conf_option *conf_find(const struct conf *c, struct span key);
 /* The row whose key is this one when its underscores are taken for dots, or NULL. */
 const struct conf_option *conf_find_spelled(const struct conf *c, struct span key);
 /* Are there rows below the key? */
 bool conf_is_section(const struct conf *c, struct span key);
+/* Does the key belong to a CONF_MAP row? */
+bool conf_is_free(const struct conf *c, struct span key);
 enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,
                  struct conf_text text, struct fault *f) MUST_CHECK;
 /* A mapping or a list stands at the key. */
@@ -46,6 +48,14 @@ void conf_warn_at(struct conf *c, const struct conf_place *at, struct span key, 
                   ...) PRINTF_LIKE(4, 5);
 /* Somebody's bytes as part of one line of a message. */
 void conf_add_shown(struct buf *b, struct span s);
+
+/* conf_map.c: key is what is below the row's */
+
+/* A text that says nothing takes away what earlier sources gave. */
+void conf_map_add(struct conf_map *m, struct arena *a, const struct conf_place *at, struct span key,
+                  struct conf_text text);
+/* Drops what lesser sources gave to the key and to what is below it. */
+void conf_map_drop(struct conf_map *m, enum conf_source below, struct span key);
 
 /* conf_value.c: text to value; false if it is none */
 

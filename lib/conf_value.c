@@ -199,6 +199,9 @@ void conf_add_expected(struct buf *b, const struct conf_option *o)
     case CONF_ENUM:
         add_words(b, o->expects);
         return;
+    case CONF_MAP:
+        buf_add_str(b, "a mapping");
+        return;
     case CONF_LATER:
     case CONF_REFUSED:
         buf_add_str(b, "nothing");

@@ -160,7 +160,25 @@ static enum rc walk_mapping(struct walk *w, unsigned depth)
     return rc;
 }
 
-/* The same for a list, whose items are read over: only sections that are ignored have some. */
+/* The same for a list below a row that takes any key. */
+static enum rc walk_list(struct walk *w, unsigned depth)
+{
+    enum rc rc = conf_put_list(w->conf, &w->at, buf_span(&w->key), w->fault);
+    size_t n = w->key.n;
+
+    for (unsigned i = 0; rc == RC_OK; i++) {
+        rc = next(w);
+        if (rc != RC_OK || event_is(w, YAML_SEQUENCE_END_EVENT))
+            break;
+        if (!event_is(w, YAML_SCALAR_EVENT))
+            buf_printf(&w->key, ".%u", i);
+        rc = walk_node(w, depth + 1);
+        pop_key(w, n);
+    }
+    return rc;
+}
+
+/* The same for other lists, which are read over: only sections that are ignored have some. */
 static enum rc skip_list(struct walk *w)
 {
     enum rc rc = conf_put_list(w->conf, &w->at, buf_span(&w->key), w->fault);
@@ -193,7 +211,7 @@ static enum rc walk_node(struct walk *w, unsigned depth)
     if (event_is(w, YAML_MAPPING_START_EVENT))
         return walk_mapping(w, depth);
     if (event_is(w, YAML_SEQUENCE_START_EVENT))
-        return skip_list(w);
+        return conf_is_free(w->conf, buf_span(&w->key)) ? walk_list(w, depth) : skip_list(w);
     return walk_scalar(w);
 }
 

@@ -23,6 +23,7 @@ const struct conf_option fixture_table[] = {
     {"word", CONF_ENUM, AT(word), "red", CONF_RELOAD, "red|green=lime=olive|blue", ""},
     {"driver", CONF_ENUM, AT(driver), "disk", CONF_RELOAD, "disk", ""},
     {"driver.cloud", CONF_REFUSED, 0, NULL, CONF_RELOAD, NULL, "there is only disk"},
+    {"free", CONF_MAP, AT(map), "", CONF_RELOAD, NULL, ""},
     {"old", CONF_LATER, 0, NULL, CONF_RELOAD, NULL, ""},
     {"guard", CONF_REFUSED, 0, "none", CONF_RELOAD, NULL, "not without a guard"},
     {"guard.key", CONF_REFUSED, 0, "", CONF_RELOAD, NULL, "not without a key"},

@@ -17,6 +17,7 @@ struct target {
     bool flag;
     uint64_t count, size, time;
     int word, driver;
+    struct conf_map map;
 };
 
 extern const struct conf_option fixture_table[];
