@@ -13,6 +13,8 @@
 #ifndef LIB_CONF_H
 #define LIB_CONF_H
 
+#include "lib/arena.h"
+#include "lib/buf.h"
 #include "lib/rc.h"
 #include "lib/span.h"
 
@@ -97,5 +99,13 @@ const char *conf_warning(const struct conf *c, size_t i);
 /* A warning of the caller's own, about what the values mean together. */
 void conf_warn(struct conf *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum conf_source conf_source_of(const struct conf *c, const char *key);
+
+/* One row's value in filled targets. A CONF_LATER or CONF_REFUSED row has none: it is the same
+ * everywhere. */
+bool conf_same(const struct conf_option *o, const void *a, const void *b);
+/* Strings are copied into the arena. */
+void conf_copy(const struct conf_option *o, void *to, const void *from, struct arena *a);
+/* As a file would say it. */
+void conf_add_value(struct buf *b, const struct conf_option *o, const void *target);
 
 #endif

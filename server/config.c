@@ -153,6 +153,34 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
     return RC_OK;
 }
 
+static bool is_given(const struct config *c, const struct conf_option *o)
+{
+    return conf_source_of(c->conf, o->key) != CONF_FROM_DEFAULT;
+}
+
+/* A default that is made of another option is no one's mistake. */
+static void keep(struct config *c, const struct config *running, const struct conf_option *o)
+{
+    if (is_given(c, o) || is_given(running, o))
+        conf_warn(c->conf, "%s: has changed, but that takes a restart: it stays as it is", o->key);
+    conf_copy(o, c, running, &c->arena);
+}
+
+const char *config_follow(struct config *c, const struct config *running)
+{
+    const char *changed = "";
+
+    for (const struct conf_option *o = config_table; o < config_table + config_table_count; o++) {
+        if (conf_same(o, c, running))
+            continue;
+        if (o->reload == CONF_RESTART)
+            keep(c, running, o);
+        else
+            changed = arena_printf(&c->arena, "%s%s%s", changed, *changed ? ", " : "", o->key);
+    }
+    return changed;
+}
+
 void config_free(struct config *c)
 {
     if (c == NULL)

@@ -96,6 +96,10 @@ enum rc config_load(const struct config_sources *from, struct config **out,
 const char *config_path_of(char *const *env);
 void config_free(struct config *c);
 
+/* c is to follow `running`: options that take a restart stay as they are there, with a warning
+ * each. Returns the keys of the others that differ, joined by ", ", in c's memory; empty: none. */
+const char *config_follow(struct config *c, const struct config *running);
+
 /* The options with their defaults, for `help`. */
 void config_add_help(struct buf *b);
 

@@ -76,13 +76,15 @@ static void on_readable(uv_poll_t *p, int status, int events)
 
 /* ---- Binding. --------------------------------------------------------------------------- */
 
-static int bind_one(const struct addrinfo *ai)
+static int bind_one(const struct addrinfo *ai, bool shares)
 {
     int on = 1, off = 0;
     int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (shares)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (ai->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
@@ -95,7 +97,7 @@ static int bind_one(const struct addrinfo *ai)
 
 /* ":port" means every address: IPv6 and IPv4 with one socket, or IPv4 where a machine
  * has no IPv6. */
-static enum rc bind_any(const char *host, const char *port, int *fd, struct fault *f)
+static enum rc bind_any(const char *host, const char *port, bool shares, int *fd, struct fault *f)
 {
     static const int families[] = {AF_INET6, AF_INET};
     int err = 0;
@@ -109,7 +111,7 @@ static enum rc bind_any(const char *host, const char *port, int *fd, struct faul
             err = EADDRNOTAVAIL;
             continue;
         }
-        *fd = bind_one(found);
+        *fd = bind_one(found, shares);
         err = errno;
         freeaddrinfo(found);
         if (*fd >= 0)
@@ -120,7 +122,7 @@ static enum rc bind_any(const char *host, const char *port, int *fd, struct faul
     return fault(f, RC_IO, "listen tcp %s:%s: bind: %s", host ? host : "", port, strerror(err));
 }
 
-static enum rc bind_address(const char *addr, int *fd, struct fault *f)
+static enum rc bind_address(const char *addr, bool shares, int *fd, struct fault *f)
 {
     struct arena a;
     struct span host, port;
@@ -130,7 +132,7 @@ static enum rc bind_address(const char *addr, int *fd, struct fault *f)
     if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
         host = span_from(host.p + 1, host.n - 2);
     const char *h = host.n > 0 ? arena_str(&a, host) : NULL;
-    enum rc rc = bind_any(h, arena_str(&a, port), fd, f);
+    enum rc rc = bind_any(h, arena_str(&a, port), shares, fd, f);
     arena_fini(&a);
     return rc;
 }
@@ -151,12 +153,25 @@ static struct listener *add_listener(struct server *s, enum door door, int fd)
     return l;
 }
 
+static void share_port(const struct listener *l, bool shares)
+{
+    int value = shares;
+    (void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof(value));
+}
+
+/* Who moves from one address of a port to another opens the new one before the old one closes:
+ * for this moment the two may have the port together. Another process never may. */
 enum rc listener_open(struct server *s, enum door door, const char *addr, struct fault *f)
 {
     int fd = -1;
-    enum rc rc = bind_address(addr, &fd, f);
+    struct listener *old = listener_find(s, door);
+    if (old)
+        share_port(old, true);
+    enum rc rc = bind_address(addr, old != NULL, &fd, f);
     if (rc == RC_OK)
-        (void)add_listener(s, door, fd);
+        share_port(add_listener(s, door, fd), false);
+    if (old)
+        share_port(old, false);
     return rc;
 }
 
@@ -177,7 +192,7 @@ static void on_closed(uv_handle_t *h)
     free(l);
 }
 
-static void close_listener(struct listener *l)
+static void destroy(struct listener *l)
 {
     (void)uv_poll_stop(&l->poll);
     if (l->local.path)
@@ -194,19 +209,41 @@ void listener_close_all(struct server *s)
     struct listener *next;
     for (struct listener *l = s->listeners; l; l = next) {
         next = l->next;
-        close_listener(l);
+        destroy(l);
     }
     s->listeners = NULL;
+}
+
+void listener_close(struct server *s, struct listener *l)
+{
+    struct listener **at = &s->listeners;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    for (int i = 0; i < BACKLOG && accept_one(l); i++)
+        ;
+    destroy(l);
+}
+
+struct listener *listener_find(struct server *s, enum door door)
+{
+    struct listener *l = s->listeners;
+    while (l && (l->door != door || l->local.path))
+        l = l->next;
+    return l;
+}
+
+struct listener *listener_last(struct server *s)
+{
+    struct listener *l = s->listeners;
+    while (l && l->next)
+        l = l->next;
+    return l;
 }
 
 const struct listener *listener_next(const struct server *s, const struct listener *l)
 {
     return l ? l->next : s->listeners;
-}
-
-enum door listener_door(const struct listener *l)
-{
-    return l->door;
 }
 
 const char *listener_address(const struct listener *l, struct arena *a)
@@ -221,4 +258,23 @@ const char *listener_address(const struct listener *l, struct arena *a)
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return "?";
     return arena_printf(a, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+void listener_log(const struct listener *l)
+{
+    struct arena a;
+    arena_init(&a);
+    const char *address = listener_address(l, &a);
+    switch (l->door) {
+    case DOOR_PUBLIC:
+        log_info("listening on %s", address);
+        break;
+    case DOOR_ADMIN:
+        log_info("administrators are served on %s", address);
+        break;
+    case DOOR_DEBUG:
+        log_info("health and metrics are on %s", address);
+        break;
+    }
+    arena_fini(&a);
 }

@@ -44,31 +44,13 @@ static int help(void)
     return EXIT_SUCCESS;
 }
 
-static void log_listener(const struct listener *l, const char *address)
-{
-    switch (listener_door(l)) {
-    case DOOR_PUBLIC:
-        log_info("listening on %s", address);
-        return;
-    case DOOR_ADMIN:
-        log_info("administrators are served on %s", address);
-        return;
-    case DOOR_DEBUG:
-        log_info("health and metrics are on %s", address);
-        return;
-    }
-}
-
 static void log_start(const struct config *config, const struct server *s)
 {
-    struct arena a;
-    arena_init(&a);
     log_info("%s: data in %s", CLI_VERSION_TEXT, config->root_directory);
     for (size_t i = 0; conf_warning(config->conf, i); i++)
         log_warn("%s", conf_warning(config->conf, i));
     for (const struct listener *l = listener_next(s, NULL); l; l = listener_next(s, l))
-        log_listener(l, listener_address(l, &a));
-    arena_fini(&a);
+        listener_log(l);
 }
 
 /* A connection is a descriptor, and the usual limit of 1024 is meant for select(). */
@@ -114,6 +96,7 @@ static int serve(const struct cli *cli, struct fault *f)
     log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
               STDERR_FILENO);
     raise_descriptor_limit();
+    (void)signal(SIGHUP, SIG_IGN); /* until the server takes it: a reload is no reason to end */
     enum rc rc = store_open(config->root_directory, &store, f);
     if (rc == RC_NOT_FOUND)
         log_error("%s: the directory above it does not exist", config->root_directory);

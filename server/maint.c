@@ -26,10 +26,19 @@ enum maint_state {
     MAINT_END    /* pool */
 };
 
+/* What the options say. Intervals of 0: never. */
+struct plan {
+    uint64_t grace_ms, slice_us, upload_age_ms;
+    uint64_t collect_interval, purge_interval;
+    bool purges;          /* abandoned uploads go with the garbage, too */
+    bool delete_untagged; /* what is collected by itself */
+    bool purge_dry_run;
+    bool refuses_writes;
+};
+
 struct maint {
     struct pool *pool;
     struct store *store;
-    const struct config *config;
 
     /* The loop's. */
     enum maint_state state;
@@ -40,6 +49,8 @@ struct maint {
     /* The hop's: the pool's while it is there, else the loop's. */
     struct hop hop;
     struct gc *gc;
+    struct gc_options options; /* of the run */
+    uint64_t slice_limit_us;
     struct gc_lines lines;
     enum rc rc; /* of gc_begin; the words are in the report */
     enum gc_next next;
@@ -47,6 +58,7 @@ struct maint {
 
     /* Everybody's, under the lock. */
     pthread_mutex_t lock;
+    struct plan plan; /* written by the loop, which reads it as it is */
     struct gc_status status;
     struct gc *stoppable; /* gc, while it may be stopped */
     bool stopped, closing;
@@ -63,14 +75,14 @@ static void add_line(void *ctx, const char *text)
 
 static struct gc_options options_of(struct maint *m, const struct gc_request *r)
 {
-    const struct config *c = m->config;
-    bool uploads = r->scope == GC_UPLOADS || (c->purge_enabled && !c->purge_dry_run);
+    const struct plan *p = &m->plan;
+    bool uploads = r->scope == GC_UPLOADS || p->purges;
     return (struct gc_options){
         .scope = r->scope,
         .dry_run = r->dry_run,
         .delete_untagged = r->delete_untagged,
-        .grace_ms = c->gc_grace,
-        .upload_age_ms = uploads ? c->purge_age : 0,
+        .grace_ms = p->grace_ms,
+        .upload_age_ms = uploads ? p->upload_age_ms : 0,
         .line = r->lines ? add_line : NULL,
         .line_ctx = m,
     };
@@ -89,13 +101,12 @@ static void report_failure(struct gc_report *r, enum rc rc, const struct fault *
 static void begin_hop(struct hop *h)
 {
     struct maint *m = container_of(h, struct maint, hop);
-    struct gc_options options = options_of(m, &m->status.request); /* not changed while it runs */
     struct arena a;
     struct fault f;
     arena_init(&a);
     fault_init(&f, &a);
     m->gc = NULL;
-    m->rc = gc_begin(m->store, &options, &m->gc, &f);
+    m->rc = gc_begin(m->store, &m->options, &m->gc, &f);
     (void)pthread_mutex_lock(&m->lock);
     if (m->rc != RC_OK)
         report_failure(&m->status.current, m->rc, &f);
@@ -109,9 +120,9 @@ static void begin_hop(struct hop *h)
 static void slice_hop(struct hop *h)
 {
     struct maint *m = container_of(h, struct maint, hop);
-    const uint64_t ms_us = 1000, us_ns = 1000;
+    const uint64_t us_ns = 1000;
     uint64_t began = uv_hrtime();
-    m->next = gc_step(m->gc, m->config->gc_slice * ms_us);
+    m->next = gc_step(m->gc, m->slice_limit_us);
     gc_lines_flush(&m->lines);
     m->slice_us = (uv_hrtime() - began) / us_ns;
     (void)pthread_mutex_lock(&m->lock);
@@ -167,6 +178,7 @@ static void submit(struct maint *m, enum maint_state state, void (*run)(struct h
                    void (*done)(struct hop *))
 {
     m->state = state;
+    m->slice_limit_us = m->plan.slice_us;
     m->hop.run = run;
     m->hop.done = done;
     pool_submit(m->pool, &m->hop);
@@ -260,6 +272,7 @@ static void on_wake(uv_async_t *a)
     if (!begins)
         return;
     log_begin(&m->status.request);
+    m->options = options_of(m, &m->status.request); /* which does not change while it runs */
     submit(m, MAINT_BEGIN, begin_hop, after_begin);
 }
 
@@ -268,9 +281,9 @@ static void on_wake(uv_async_t *a)
 /* Begins what is due, unless a run is in the way: that one's end comes here again. */
 static void pump(struct maint *m)
 {
-    const struct config *c = m->config;
-    struct gc_request collect = {.scope = GC_EVERYTHING, .delete_untagged = c->gc_delete_untagged};
-    struct gc_request purge = {.scope = GC_UPLOADS, .dry_run = c->purge_dry_run};
+    const struct plan *p = &m->plan;
+    struct gc_request collect = {.scope = GC_EVERYTHING, .delete_untagged = p->delete_untagged};
+    struct gc_request purge = {.scope = GC_UPLOADS, .dry_run = p->purge_dry_run};
     if (m->collect_due && maint_gc_start(m, &collect, NULL) == RC_OK)
         m->collect_due = false;
     if (m->purge_due && maint_gc_start(m, &purge, NULL) == RC_OK)
@@ -296,17 +309,41 @@ static void on_purge(uv_timer_t *t)
 static void start_timer(uv_timer_t *t, uv_timer_cb on_time, uint64_t interval)
 {
     uint64_t most = interval < FIRST_MAX_MS ? interval : FIRST_MAX_MS;
+    (void)uv_timer_stop(t);
     if (interval > 0)
         (void)uv_timer_start(t, on_time, 1 + randombytes_uniform((uint32_t)most), interval);
 }
 
-static void start_timers(struct maint *m)
+static struct plan plan_of(const struct config *c)
 {
-    const struct config *c = m->config;
-    if (c->readonly)
-        return;
-    start_timer(&m->collect, on_collect, c->gc_interval);
-    start_timer(&m->purge, on_purge, c->purge_enabled ? c->purge_interval : 0);
+    const uint64_t ms_us = 1000;
+    return (struct plan){
+        .grace_ms = c->gc_grace,
+        .slice_us = c->gc_slice * ms_us,
+        .upload_age_ms = c->purge_age,
+        .collect_interval = c->readonly ? 0 : c->gc_interval,
+        .purge_interval = c->readonly || !c->purge_enabled ? 0 : c->purge_interval,
+        .purges = c->purge_enabled && !c->purge_dry_run,
+        .delete_untagged = c->gc_delete_untagged,
+        .purge_dry_run = c->purge_dry_run,
+        .refuses_writes = c->gc_writes == GC_WRITES_REFUSE,
+    };
+}
+
+void maint_configure(struct maint *m, const struct config *config)
+{
+    struct plan before = m->plan;
+    (void)pthread_mutex_lock(&m->lock);
+    m->plan = plan_of(config);
+    (void)pthread_mutex_unlock(&m->lock);
+    if (m->plan.collect_interval != before.collect_interval) {
+        m->collect_due = false;
+        start_timer(&m->collect, on_collect, m->plan.collect_interval);
+    }
+    if (m->plan.purge_interval != before.purge_interval) {
+        m->purge_due = false;
+        start_timer(&m->purge, on_purge, m->plan.purge_interval);
+    }
 }
 
 /* ---- Life. ------------------------------------------------------------------------------ */
@@ -317,14 +354,13 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
     struct maint *m = must_calloc(sizeof(*m));
     m->pool = pool;
     m->store = s;
-    m->config = config;
     (void)pthread_mutex_init(&m->lock, NULL);
     gc_lines_init(&m->lines, config->root_directory);
     (void)uv_async_init(loop, &m->wake, on_wake);
     (void)uv_timer_init(loop, &m->pause);
     (void)uv_timer_init(loop, &m->collect);
     (void)uv_timer_init(loop, &m->purge);
-    start_timers(m);
+    maint_configure(m, config);
     return m;
 }
 
@@ -365,7 +401,7 @@ void maint_free(struct maint *m)
 
 static bool refuses(const struct maint *m, const struct gc_request *r)
 {
-    return m->config->gc_writes == GC_WRITES_REFUSE && r->scope == GC_EVERYTHING && !r->dry_run;
+    return m->plan.refuses_writes && r->scope == GC_EVERYTHING && !r->dry_run;
 }
 
 /* Is the run this one's to begin? */
@@ -413,7 +449,7 @@ void maint_gc_stop(struct maint *m)
 void maint_gc_status(struct maint *m, struct buf *json)
 {
     (void)pthread_mutex_lock(&m->lock);
-    gc_status_print(&m->status, m->config->gc_writes == GC_WRITES_REFUSE ? "refuse" : "hold", json);
+    gc_status_print(&m->status, m->plan.refuses_writes ? "refuse" : "hold", json);
     (void)pthread_mutex_unlock(&m->lock);
 }
 

@@ -21,10 +21,14 @@
 
 struct maint;
 
-/* ---- Loop thread. Borrows all. ---------------------------------------------------------- */
+/* ---- Loop thread. Borrows all but config, which is only read.
+ * ---------------------------------------------------------- */
 
 struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
                         const struct config *config);
+/* The options are others from now on. Times that stay the same are not begun anew; a run that has
+ * begun goes on as it began, in slices of the new length. config is only read. */
+void maint_configure(struct maint *m, const struct config *config);
 /* No run begins from now on, and the one that there is ends after its slice: then the loop has
  * nothing of this any more. */
 void maint_close(struct maint *m);

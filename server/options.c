@@ -27,7 +27,7 @@ _Static_assert(LOG_TEXT == 0 && LOG_JSON == 1, "the words of log.formatter stand
 #define NO_DRIVER "there is no such storage driver here, only filesystem"
 
 const struct conf_option config_table[] = {
-    {"http.addr", CONF_STRING, AT(http_addr), ":5000", CONF_RESTART, NULL,
+    {"http.addr", CONF_STRING, AT(http_addr), ":5000", CONF_RELOAD, NULL,
      "address to listen on: host:port, or :port for all addresses"},
     {"http.net", CONF_ENUM, AT(http_net), "tcp", CONF_RESTART, "tcp", "kind of that address"},
     {"http.host", CONF_STRING, AT(http_host), "", CONF_RELOAD, NULL,
@@ -49,7 +49,7 @@ const struct conf_option config_table[] = {
     LATER("http.headers", "headers added to each answer"),
     LATER("http.http2", "HTTP/2"),
     LATER("http.h2c", "HTTP/2 without TLS"),
-    {"http.debug.addr", CONF_STRING, AT(debug_addr), "", CONF_RESTART, NULL,
+    {"http.debug.addr", CONF_STRING, AT(debug_addr), "", CONF_RELOAD, NULL,
      "address of a second listener, for health and metrics; empty: there is none"},
     {"http.debug.prometheus.enabled", CONF_BOOL, AT(metrics_enabled), "false", CONF_RELOAD, NULL,
      "metrics for Prometheus at that address"},
@@ -100,7 +100,7 @@ const struct conf_option config_table[] = {
     {"gc.slice", CONF_DURATION, AT(gc_slice), "10ms", CONF_RELOAD, NULL,
      "how long the collection works before it looks whether clients want something: 1ms to 1s"},
 
-    {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RESTART, NULL,
+    {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RELOAD, NULL,
      "address on which administrators are served, without any check; empty: there is none"},
     {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,
      "socket on which they are; empty: run/admin.sock in the root directory"},

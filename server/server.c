@@ -10,6 +10,7 @@
 #include "server/conn.h"
 #include "server/listen.h"
 #include "server/maint.h"
+#include "server/reload.h"
 
 enum { TICK_MS = 1000 };
 
@@ -25,6 +26,7 @@ static void go_down(struct server *s)
     s->state = SERVER_DOWN;
     close_handle((uv_handle_t *)&s->on_term);
     close_handle((uv_handle_t *)&s->on_int);
+    close_handle((uv_handle_t *)&s->on_hup);
     close_handle((uv_handle_t *)&s->tick);
     close_handle((uv_handle_t *)&s->drain_end);
     close_handle((uv_handle_t *)&s->again);
@@ -70,6 +72,14 @@ static void on_int(uv_signal_t *h, int signum)
     stop(container_of(h, struct server, on_int));
 }
 
+static void on_hup(uv_signal_t *h, int signum)
+{
+    struct server *s = container_of(h, struct server, on_hup);
+    (void)signum;
+    if (s->state == SERVER_UP)
+        reload(s);
+}
+
 static void on_tick(uv_timer_t *t)
 {
     conn_tick_all(container_of(t, struct server, tick));
@@ -111,6 +121,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     pool_init(&s->pool, &s->loop, (unsigned)config->max_threads);
     (void)uv_signal_init(&s->loop, &s->on_term);
     (void)uv_signal_init(&s->loop, &s->on_int);
+    (void)uv_signal_init(&s->loop, &s->on_hup);
     (void)uv_timer_init(&s->loop, &s->tick);
     (void)uv_timer_init(&s->loop, &s->drain_end);
     (void)uv_timer_init(&s->loop, &s->again);
@@ -126,6 +137,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     }
     (void)uv_signal_start(&s->on_term, on_term, SIGTERM);
     (void)uv_signal_start(&s->on_int, on_int, SIGINT);
+    (void)uv_signal_start(&s->on_hup, on_hup, SIGHUP);
     (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
     return RC_OK;
 }

@@ -31,7 +31,7 @@ struct server {
     struct maint *maint;
     struct conn *conns; /* newest first */
     size_t conn_count;
-    uv_signal_t on_term, on_int;
+    uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick;      /* once a second: what has waited too long is closed */
     uv_timer_t drain_end; /* the end of the drain time */
     uv_timer_t again;     /* runs while connections wait for an upload that is busy */

@@ -13,7 +13,7 @@ enum rc settings_load(const struct config_sources *from, struct settings **out, 
     if (rc != RC_OK)
         return rc;
     struct settings *s = must_calloc(sizeof(*s));
-    *s = (struct settings){.config = config, .users = 1};
+    *s = (struct settings){.config = config, .users = 1, .from = from};
     *out = s;
     return RC_OK;
 }

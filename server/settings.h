@@ -15,13 +15,14 @@ struct auth;
 struct tls;
 
 struct settings {
-    struct config *config; /* owned */
-    struct auth *auth;     /* owned; NULL: nobody is asked who they are */
-    struct tls *tls;       /* owned; NULL: there is no TLS */
-    unsigned users;        /* the last one to leave frees it */
+    struct config *config;             /* owned */
+    struct auth *auth;                 /* owned; NULL: nobody is asked who they are */
+    struct tls *tls;                   /* owned; NULL: there is no TLS */
+    unsigned users;                    /* the last one to leave frees it */
+    const struct config_sources *from; /* borrowed: what a reload reads again */
 };
 
-/* The caller is the first user. The sources are only read. RC_INTERNAL with a line for a person. */
+/* The caller is the first user. RC_INTERNAL with a line for a person. */
 enum rc settings_load(const struct config_sources *from, struct settings **out,
                       struct fault *f) MUST_CHECK;
 /* One more user. */

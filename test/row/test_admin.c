@@ -243,6 +243,7 @@ static void test_writes_are_refused_only_if_that_is_wanted(void **state)
     struct bench *b = *state;
     for (size_t i = 0; i < array_len(rows); i++) {
         b->config.gc_writes = rows[i].writes;
+        maint_configure(b->maint, &b->config);
         assert_int_equal(code(b, METHOD_POST, GC, rows[i].body), 202);
         struct answer a = bench_ask(b, METHOD_POST, "/v2/a/blobs/uploads/", SPAN(""));
         assert_int_equal(a.code, rows[i].code);
