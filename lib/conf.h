@@ -101,11 +101,11 @@ void conf_warn(struct conf *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum conf_source conf_source_of(const struct conf *c, const char *key);
 
 /* One row's value in filled targets. A CONF_LATER or CONF_REFUSED row has none: it is the same
- * everywhere. */
+ * everywhere. Pairs count in their order, and wherever they were given. */
 bool conf_same(const struct conf_option *o, const void *a, const void *b);
-/* Strings are copied into the arena. */
+/* What is behind pointers is copied into the arena. */
 void conf_copy(const struct conf_option *o, void *to, const void *from, struct arena *a);
-/* As a file would say it. */
+/* As a file would say it; of a CONF_MAP, nothing. */
 void conf_add_value(struct buf *b, const struct conf_option *o, const void *target);
 
 #endif

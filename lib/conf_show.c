@@ -26,6 +26,7 @@ static size_t size_of(const struct conf_option *o)
     case CONF_SIZE:
     case CONF_DURATION:
         return sizeof(uint64_t);
+    case CONF_MAP:
     case CONF_LATER:
     case CONF_REFUSED:
         return 0;
@@ -33,8 +34,35 @@ static size_t size_of(const struct conf_option *o)
     return 0;
 }
 
+static bool same_pairs(const struct conf_map *a, const struct conf_map *b)
+{
+    const struct conf_pair *x = a->first, *y = b->first;
+
+    for (; x != NULL && y != NULL; x = x->next, y = y->next)
+        if (strcmp(x->key, y->key) != 0 || strcmp(x->value, y->value) != 0)
+            return false;
+    return x == y;
+}
+
+static void copy_pairs(struct conf_map *to, const struct conf_map *from, struct arena *a)
+{
+    struct conf_pair **end = &to->first;
+
+    *end = NULL;
+    for (const struct conf_pair *p = from->first; p != NULL; p = p->next) {
+        *end = arena_alloc(a, sizeof(**end));
+        **end = (struct conf_pair){.key = arena_str(a, span_of(p->key)),
+                                   .value = arena_str(a, span_of(p->value)),
+                                   .where = arena_str(a, span_of(p->where)),
+                                   .source = p->source};
+        end = &(*end)->next;
+    }
+}
+
 bool conf_same(const struct conf_option *o, const void *a, const void *b)
 {
+    if (o->type == CONF_MAP)
+        return same_pairs(at(o, a), at(o, b));
     if (o->type != CONF_STRING)
         return memcmp(at(o, a), at(o, b), size_of(o)) == 0;
     const char *const *x = at(o, a), *const *y = at(o, b);
@@ -46,7 +74,9 @@ void conf_copy(const struct conf_option *o, void *to, const void *from, struct a
     void *place = (char *)to + o->offset;
     const char *const *text = at(o, from);
 
-    if (o->type == CONF_STRING)
+    if (o->type == CONF_MAP)
+        copy_pairs(place, at(o, from), a);
+    else if (o->type == CONF_STRING)
         *(const char **)place = arena_str(a, span_of(*text));
     else
         memcpy(place, at(o, from), size_of(o));
@@ -99,6 +129,7 @@ void conf_add_value(struct buf *b, const struct conf_option *o, const void *targ
     case CONF_DURATION:
         add_duration(b, *(const uint64_t *)at(o, target));
         return;
+    case CONF_MAP:
     case CONF_LATER:
     case CONF_REFUSED:
         return;
