@@ -102,10 +102,7 @@ enum stage gc_fail(struct gc *gc, const char *reason)
 void gc_trouble(struct gc *gc, enum rc rc, const struct fault *f, const char *what)
 {
     const char *reason = f->first && f->first->detail ? f->first->detail : rc_name(rc);
-    if (rc == RC_GC_RUNNING)
-        (void)gc_fail(gc, reason);
-    else
-        gc_skip(gc, reason, "%s", what);
+    gc_skip(gc, reason, "%s", what);
 }
 
 /* ---- Steps. ----------------------------------------------------------------------------- */
@@ -189,12 +186,9 @@ static void account(struct gc *gc, uint64_t from_us)
         r->longest_slice_us = slice;
 }
 
-enum gc_next gc_step(struct gc *gc, uint64_t budget_us)
+static enum gc_next work(struct gc *gc, uint64_t from, uint64_t budget_us)
 {
-    uint64_t from = gc_now_us();
     enum gc_next next = GC_MORE;
-    if (gc->report.ended)
-        return GC_END;
     do {
         if (is_waiting(gc))
             next = GC_PAUSE;
@@ -203,6 +197,33 @@ enum gc_next gc_step(struct gc *gc, uint64_t budget_us)
         if (next == GC_MORE)
             one_thing(gc);
     } while (next == GC_MORE && gc_now_us() - from < budget_us);
+    return next;
+}
+
+/* Alone on the tree, as far as other processes are concerned. */
+static bool enter(struct gc *gc)
+{
+    struct arena a;
+    struct fault f;
+    arena_init(&a);
+    fault_init(&f, &a);
+    enum rc rc = collection_enter(gc->store, &f);
+    if (rc != RC_OK)
+        gc->stage = gc_fail(gc, f.first && f.first->detail ? f.first->detail : rc_name(rc));
+    arena_fini(&a);
+    return rc == RC_OK;
+}
+
+enum gc_next gc_step(struct gc *gc, uint64_t budget_us)
+{
+    uint64_t from = gc_now_us();
+    enum gc_next next = GC_END;
+    if (gc->report.ended)
+        return GC_END;
+    if (enter(gc)) {
+        next = work(gc, from, budget_us);
+        collection_leave(gc->store);
+    }
     if (next == GC_END)
         finish(gc);
     account(gc, from);

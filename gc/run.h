@@ -88,7 +88,7 @@ struct gc {
     size_t again_count, again_cap, again_next;
 
     struct candidate *candidates;
-    size_t candidate_count, candidate_cap, candidate_next;
+    size_t candidate_count, candidate_cap, candidate_next; /* neighbours share a directory */
 };
 
 /* gc.c */
@@ -96,7 +96,7 @@ uint64_t gc_now_us(void);
 PRINTF_LIKE(2, 3) void gc_line(struct gc *gc, const char *fmt, ...);
 /* Names what was not understood. */
 PRINTF_LIKE(3, 4) void gc_skip(struct gc *gc, const char *reason, const char *fmt, ...);
-/* A removal failed: because the run has to end, or because of that one thing. */
+/* The same of a removal that failed. */
 void gc_trouble(struct gc *gc, enum rc rc, const struct fault *f, const char *what);
 enum stage gc_fail(struct gc *gc, const char *reason); /* STAGE_OVER */
 

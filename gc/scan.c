@@ -318,6 +318,13 @@ static void keep_layer(struct gc *gc, const struct found *found, struct marks *m
         marks_add(marks, &found->target); /* of the registry image's alias */
 }
 
+static void skip_link(struct gc *gc, const struct found *found, const struct fault *f)
+{
+    struct found bad = *found;
+    bad.why = f->first && f->first->detail ? f->first->detail : "the link cannot be read";
+    skip_found(gc, &bad);
+}
+
 static void try_layer(struct gc *gc, const struct found *found)
 {
     struct scan *s = &gc->scan;
@@ -328,12 +335,12 @@ static void try_layer(struct gc *gc, const struct found *found)
     fault_init(&f, &a);
     enum rc rc = collect_layer(gc->store, s->repo, &found->digest, &v, &f);
     if (rc != RC_OK)
-        gc_trouble(gc, rc, &f, digest_print(&found->digest).s);
+        skip_link(gc, found, &f);
     if (settles(gc, v)) {
         s->layers_settle = true;
     } else if (rc != RC_OK || !goes(gc, v)) {
         keep_layer(gc, found, &gc->held);
-    } else if (found->state == FOUND) {
+    } else if (v != VERDICT_GONE) {
         gc->report.links_deleted++;
         gc_line(gc, "%.*s: layer link eligible for deletion: %s", SPAN_ARG(s->repo.s),
                 digest_print(&found->digest).s);

@@ -28,16 +28,15 @@ static void try_blob(struct gc *gc, const struct digest *d, uint64_t size)
 {
     struct arena a;
     struct fault f;
-    uint64_t bytes = size;
     enum verdict v = VERDICT_PINNED;
     arena_init(&a);
     fault_init(&f, &a);
-    enum rc rc = collect_blob(gc->store, d, &v, &bytes, &f);
+    enum rc rc = collect_blob(gc->store, d, size, &v, &f);
     if (rc != RC_OK)
         gc_trouble(gc, rc, &f, digest_print(d).s);
     if (rc == RC_OK && v == VERDICT_REMOVED) {
         gc->report.blobs_deleted++;
-        gc->report.bytes_freed += bytes;
+        gc->report.bytes_freed += size;
     } else if (v != VERDICT_GONE) {
         keep(gc, size);
     }
@@ -61,15 +60,15 @@ static void look_at_empty(struct gc *gc, const struct digest *d)
 {
     struct arena a;
     struct fault f;
-    uint64_t bytes;
     enum verdict v;
     if (gc->options.dry_run)
         return;
     arena_init(&a);
     fault_init(&f, &a);
-    enum rc rc = collect_blob(gc->store, d, &v, &bytes, &f);
+    enum rc rc = collect_blob(gc->store, d, 0, &v, &f);
     if (rc != RC_OK)
         gc_trouble(gc, rc, &f, digest_print(d).s);
+    collect_blob_end(gc->store, d);
     arena_fini(&a);
 }
 
@@ -122,13 +121,24 @@ static enum stage count(struct gc *gc)
     return STAGE_COUNT;
 }
 
+/* Is it the last one of its directory? */
+static bool is_last(const struct gc *gc, const struct candidate *c)
+{
+    const struct candidate *end = gc->candidates + gc->candidate_count;
+    return c + 1 == end || c[1].digest.alg != c->digest.alg ||
+           c[1].digest.bytes[0] != c->digest.bytes[0];
+}
+
 static enum stage sweep(struct gc *gc)
 {
     if (gc->candidate_next == gc->candidate_count)
         return STAGE_OVER;
     const struct candidate *c = &gc->candidates[gc->candidate_next++];
-    gc_line(gc, "blob eligible for deletion: %s", digest_print(&c->digest).s);
+    if (gc->options.line)
+        gc_line(gc, "blob eligible for deletion: %s", digest_print(&c->digest).s);
     try_blob(gc, &c->digest, c->size);
+    if (is_last(gc, c) && !gc->options.dry_run)
+        collect_blob_end(gc->store, &c->digest);
     return STAGE_SWEEP;
 }
 

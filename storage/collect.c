@@ -14,9 +14,11 @@
 enum rc collection_begin(struct store *s, const struct collection *c, struct fault *f)
 {
     enum rc rc = pins_collect(&s->pins, c, f);
-    if (rc != RC_OK || tree_lock(&s->tree)) {
-        tree_unlock(&s->tree);
+    if (rc != RC_OK)
         return rc;
+    if (tree_lock(&s->tree)) {
+        tree_unlock(&s->tree);
+        return RC_OK;
     }
     pins_collected(&s->pins);
     return fault(f, RC_GC_RUNNING, "another process works on the same directory");
@@ -25,6 +27,18 @@ enum rc collection_begin(struct store *s, const struct collection *c, struct fau
 void collection_end(struct store *s)
 {
     pins_collected(&s->pins);
+}
+
+enum rc collection_enter(struct store *s, struct fault *f)
+{
+    if (tree_lock(&s->tree))
+        return RC_OK;
+    return fault(f, RC_GC_RUNNING, "another process has begun to work on the same directory");
+}
+
+void collection_leave(struct store *s)
+{
+    tree_unlock(&s->tree);
 }
 
 bool collection_has_settled(struct store *s)
@@ -37,66 +51,42 @@ enum rc collection_sync(struct store *s, struct fault *f)
     return tree_sync(&s->tree, f);
 }
 
-/* What another process has promised is not known here. */
-static enum rc alone(struct store *s, struct fault *f)
-{
-    if (tree_lock(&s->tree))
-        return RC_OK;
-    return fault(f, RC_GC_RUNNING, "another process has begun to work on the same directory");
-}
-
 /* ---- Links. ----------------------------------------------------------------------------- */
 
-/* A condemned link. Its own age speaks for promises of an earlier process. */
-static enum rc remove_link(struct store *s, struct path dir, enum verdict *out, struct fault *f)
+/* What lies beside the link was left by a crash. */
+static enum rc remove_link(struct store *s, struct path dir, struct fault *f)
 {
-    struct file_info info;
-    struct path link = layout_link_in(dir);
-    enum rc rc = file_stat(&s->tree, link.s, &info, f);
-    if (rc == RC_OK && pins_is_young(&s->pins, info.mtime)) {
-        *out = VERDICT_PINNED;
-        return RC_OK;
-    }
-    if (rc == RC_OK)
-        rc = file_drop(&s->tree, link.s, f);
-    if (rc == RC_OK || rc == RC_NOT_FOUND) {
-        *out = rc == RC_OK ? VERDICT_REMOVED : VERDICT_GONE;
-        rc = RC_OK;
-        if (!file_remove_empty(&s->tree, dir.s))
-            rc = file_remove_tree(&s->tree, dir.s, f); /* what a crash has left beside it */
-    }
-    return rc;
+    enum rc rc = file_drop(&s->tree, layout_link_in(dir).s, f);
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        return rc;
+    return file_remove_empty(&s->tree, dir.s) ? rc : file_remove_tree(&s->tree, dir.s, f);
 }
 
-/* In a dry run: would it be removed? */
-static enum rc look_at_link(struct store *s, struct path dir, enum verdict *out, struct fault *f)
+/* A link that no pin holds. Its own age speaks for promises of an earlier process. */
+static enum rc judge_link(struct store *s, struct path dir, enum verdict *out, struct fault *f)
 {
-    struct file_info info;
-    enum rc rc = file_stat(&s->tree, layout_link_in(dir).s, &info, f);
-    if (rc == RC_OK)
-        *out = pins_is_young(&s->pins, info.mtime) ? VERDICT_PINNED : VERDICT_REMOVED;
-    else if (rc == RC_NOT_FOUND)
-        *out = VERDICT_GONE;
+    struct digest target;
+    time_t modified = 0;
+    enum rc rc = link_read(&s->tree, layout_link_in(dir).s, &target, &modified, f);
+    *out = rc == RC_NOT_FOUND ? VERDICT_GONE : VERDICT_REMOVED;
+    if (rc == RC_OK && pins_is_young(&s->pins, modified))
+        *out = VERDICT_PINNED;
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 static enum rc collect_link(struct store *s, struct name repo, const struct digest *d,
                             struct path dir, enum verdict *out, struct fault *f)
 {
-    enum rc rc = alone(s, f);
-    if (rc != RC_OK)
-        return rc;
-    enum verdict v = pins_condemn_link(&s->pins, repo.s, d);
-    if (v != VERDICT_REMOVED) {
-        *out = v;
-    } else if (s->pins.current.dry_run) {
-        rc = look_at_link(s, dir, out, f);
-    } else {
-        rc = remove_link(s, dir, out, f);
+    bool dry_run = s->pins.current.dry_run;
+    *out = pins_condemn_link(&s->pins, repo.s, d);
+    if (*out != VERDICT_REMOVED)
+        return RC_OK;
+    enum rc rc = judge_link(s, dir, out, f);
+    if (rc == RC_OK && *out != VERDICT_PINNED && !dry_run)
+        rc = remove_link(s, dir, f);
+    if (!dry_run)
         pins_release(&s->pins);
-    }
-    tree_unlock(&s->tree);
-    return rc;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 enum rc collect_layer(struct store *s, struct name repo, const struct digest *d, enum verdict *out,
@@ -151,15 +141,12 @@ static enum rc history_entry(void *ctx, const char *name, bool is_dir)
 enum rc collect_history(struct store *s, struct name repo, struct tag tag, struct fault *f)
 {
     struct history h = {.store = s, .repo = repo, .tag = tag, .fault = f};
-    enum rc rc = alone(s, f);
-    if (rc != RC_OK)
-        return rc;
+    enum rc rc = RC_OK;
     for (int alg = 0; rc == RC_OK && alg < DIGEST_ALGS; alg++) {
         h.alg = (enum digest_alg)alg;
         rc = file_list(&s->tree, layout_tag_history(repo, tag, h.alg).s, history_entry, &h, f);
         rc = rc == RC_NOT_FOUND ? RC_OK : rc;
     }
-    tree_unlock(&s->tree);
     return rc;
 }
 
@@ -251,64 +238,55 @@ static void remove_hollow(struct store *s, struct name repo)
 
 enum rc collect_repo(struct store *s, struct name repo, enum verdict *out, struct fault *f)
 {
-    enum rc rc = alone(s, f);
-    if (rc != RC_OK)
-        return rc;
-    enum verdict v = pins_condemn_repo(&s->pins, repo.s);
-    if (v == VERDICT_REMOVED && !is_hollow(s, repo))
-        *out = VERDICT_PINNED;
+    (void)f;
+    *out = pins_condemn_repo(&s->pins, repo.s);
+    if (*out != VERDICT_REMOVED || s->pins.current.dry_run)
+        return RC_OK;
+    if (is_hollow(s, repo))
+        remove_hollow(s, repo);
     else
-        *out = v;
-    if (v == VERDICT_REMOVED && !s->pins.current.dry_run) {
-        if (*out == VERDICT_REMOVED)
-            remove_hollow(s, repo);
-        pins_release(&s->pins);
-    }
-    tree_unlock(&s->tree);
+        *out = VERDICT_PINNED;
+    pins_release(&s->pins);
     return RC_OK;
 }
 
 /* ---- The data. -------------------------------------------------------------------------- */
 
-/* A large file's space is given back when its last handle is closed, which takes a while: that is
- * after the release, and nobody waits for it. */
-static enum rc remove_data(struct store *s, const struct digest *d, int *fd, struct fault *f)
+/* A large file's space is given back when its last handle is closed, which takes a while: with one
+ * of our own that is after the release, and nobody waits for it. */
+enum { LARGE_BYTES = 16 << 20 };
+
+static enum rc remove_data(struct store *s, const struct digest *d, struct fault *f)
 {
-    struct path data = layout_blob(d), dir = layout_blob_dir(d);
-    enum rc rc = file_open(&s->tree, data.s, FILE_READ, fd, f);
-    if (rc == RC_OK)
-        rc = file_drop(&s->tree, data.s, f);
-    if (rc != RC_OK && rc != RC_NOT_FOUND)
-        return rc;
-    if (!file_remove_empty(&s->tree, dir.s)) {
-        enum rc left = file_remove_tree(&s->tree, dir.s, f); /* what a crash has left beside it */
-        if (left != RC_OK)
-            return left;
+    struct path dir = layout_blob_dir(d);
+    enum rc rc = file_drop(&s->tree, layout_data_in(dir).s, f);
+    if ((rc == RC_OK || rc == RC_NOT_FOUND) && !file_remove_empty(&s->tree, dir.s)) {
+        enum rc left = file_remove_tree(&s->tree, dir.s, f); /* by a crash, beside it */
+        rc = left != RC_OK ? left : rc;
     }
-    (void)file_remove_empty(&s->tree, layout_blob_fan(d).s);
     return rc;
 }
 
-enum rc collect_blob(struct store *s, const struct digest *d, enum verdict *out, uint64_t *bytes,
+enum rc collect_blob(struct store *s, const struct digest *d, uint64_t bytes, enum verdict *out,
                      struct fault *f)
 {
-    struct file_info info = {0};
     int fd = -1;
-    enum rc rc = alone(s, f);
-    if (rc != RC_OK)
-        return rc;
-    enum rc there = file_stat(&s->tree, layout_blob(d).s, &info, f);
-    *bytes = info.size;
+    enum rc rc = RC_OK;
     *out = pins_condemn_content(&s->pins, d);
-    if (*out == VERDICT_REMOVED && !s->pins.current.dry_run) {
-        rc = remove_data(s, d, &fd, f);
-        pins_release(&s->pins);
-        file_close(fd);
-    } else if (there != RC_OK) {
-        rc = there;
-    }
-    tree_unlock(&s->tree);
+    if (*out != VERDICT_REMOVED || s->pins.current.dry_run)
+        return RC_OK;
+    if (bytes >= LARGE_BYTES)
+        rc = file_open(&s->tree, layout_blob(d).s, FILE_READ, &fd, f);
+    if (rc == RC_OK)
+        rc = remove_data(s, d, f);
+    pins_release(&s->pins);
+    file_close(fd);
     if (rc == RC_NOT_FOUND)
         *out = VERDICT_GONE;
     return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
+void collect_blob_end(struct store *s, const struct digest *d)
+{
+    (void)file_remove_empty(&s->tree, layout_blob_fan(d).s);
 }

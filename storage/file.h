@@ -111,5 +111,7 @@ enum rc dir_open(struct tree *t, const char *path, struct dir **out, struct faul
 enum rc dir_next(struct dir *d, const char **name, enum dir_entry *kind,
                  struct fault *f) MUST_CHECK;
 void dir_close(struct dir *d); /* d may be NULL */
+/* The directory as a tree, for as long as it is open. Not to be closed. */
+struct tree dir_tree(const struct dir *d);
 
 #endif

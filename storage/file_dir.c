@@ -49,6 +49,11 @@ void dir_close(struct dir *d)
     free(d);
 }
 
+struct tree dir_tree(const struct dir *d)
+{
+    return (struct tree){.fd = dirfd(d->dir), .lock = -1};
+}
+
 /* Some file systems do not say what an entry is. */
 static enum dir_entry kind_of(int dirfd, const struct dirent *e)
 {

@@ -204,7 +204,8 @@ struct found {
     struct span name;     /* repository, tag or upload; until the next call */
     struct digest digest; /* manifest, layer or blob, by the name of its place */
     bool has_digest;      /* false: the name is none */
-    struct digest target; /* FOUND, layer or tag: what the link says */
+    struct digest target; /* FOUND, tag: what the link says; layer: that, or what its name says if
+                             that alone can be meant: then the link was not looked at */
     uint64_t size;        /* FOUND, blob */
     const char *why;      /* until the next call */
 };
@@ -243,7 +244,12 @@ struct collection {
 /* RC_GC_RUNNING if there is one already, in this process or in another on the same tree. */
 enum rc collection_begin(struct store *s, const struct collection *c, struct fault *f) MUST_CHECK;
 void collection_end(struct store *s);
+/* Around each slice: a process that begins to work on the tree waits for its end. RC_GC_RUNNING if
+ * one has begun since: what it has promised is not known here. */
+enum rc collection_enter(struct store *s, struct fault *f) MUST_CHECK;
+void collection_leave(struct store *s);
 
+/* All of these within a slice. RC_DIGEST_INVALID: the link is no digest, and stays. */
 enum rc collect_layer(struct store *s, struct name repo, const struct digest *d, enum verdict *out,
                       struct fault *f) MUST_CHECK;
 /* The manifest's link, not its data. Call it for what reaches others before those: a client that
@@ -261,9 +267,12 @@ enum rc collect_repo(struct store *s, struct name repo, enum verdict *out,
                      struct fault *f) MUST_CHECK;
 /* Puts what was removed so far on the disk for good: between links and the data they need. */
 enum rc collection_sync(struct store *s, struct fault *f) MUST_CHECK;
-/* The data. *bytes is its size, removed or kept. */
-enum rc collect_blob(struct store *s, const struct digest *d, enum verdict *out, uint64_t *bytes,
+/* The data, of so many bytes. */
+enum rc collect_blob(struct store *s, const struct digest *d, uint64_t bytes, enum verdict *out,
                      struct fault *f) MUST_CHECK;
+/* The directory that it shared with others, if it is empty: once for those that follow each
+ * other. */
+void collect_blob_end(struct store *s, const struct digest *d);
 /* Have the pins ended that were about to when the collection began? Or is there no use in waiting,
  * because a client has been promised something since? */
 bool collection_has_settled(struct store *s);

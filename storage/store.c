@@ -61,15 +61,16 @@ struct link_text {
     time_t modified;
 };
 
-static enum rc link_load(struct store *s, const char *path, struct link_text *out, struct fault *f)
+static enum rc link_load(struct tree *t, const char *path, struct link_text *out, struct fault *f)
 {
     struct file_info info;
     int fd = -1;
-    enum rc rc = file_open(&s->tree, path, FILE_READ, &fd, f);
+    enum rc rc = file_open(t, path, FILE_READ, &fd, f);
     if (rc == RC_OK)
         rc = file_stat_fd(fd, &info, f);
     if (rc == RC_OK)
-        rc = file_read_at(fd, 0, out->s, sizeof(out->s), &out->n, f);
+        rc = file_read_at(fd, 0, out->s, info.size < sizeof(out->s) ? info.size : sizeof(out->s),
+                          &out->n, f);
     if (rc == RC_OK)
         out->modified = info.mtime;
     file_close(fd);
@@ -80,7 +81,7 @@ enum rc link_get_timed(struct store *s, const char *path, struct digest *out, ti
                        struct fault *f)
 {
     struct link_text text;
-    enum rc rc = link_load(s, path, &text, f);
+    enum rc rc = link_load(&s->tree, path, &text, f);
     if (rc == RC_OK && link_parse(span_from(text.s, text.n), out, NULL) != RC_OK)
         return RC_NOT_FOUND;
     if (rc == RC_OK)
@@ -94,10 +95,13 @@ enum rc link_get(struct store *s, const char *path, struct digest *out, struct f
     return link_get_timed(s, path, out, &ignored, f);
 }
 
-enum rc link_read(struct store *s, const char *path, struct digest *out, struct fault *f)
+enum rc link_read(struct tree *t, const char *path, struct digest *out, time_t *modified,
+                  struct fault *f)
 {
     struct link_text text;
-    enum rc rc = link_load(s, path, &text, f);
+    enum rc rc = link_load(t, path, &text, f);
+    if (rc == RC_OK)
+        *modified = text.modified;
     return rc == RC_OK ? link_parse(span_from(text.s, text.n), out, f) : rc;
 }
 

@@ -28,7 +28,7 @@ enum rc link_get_timed(struct store *s, const char *path, struct digest *out, ti
                        struct fault *f) MUST_CHECK;
 /* The same, telling a missing link, RC_NOT_FOUND, from one that is no digest,
  * RC_DIGEST_INVALID. */
-enum rc link_read(struct store *s, const char *path, struct digest *out,
+enum rc link_read(struct tree *t, const char *path, struct digest *out, time_t *modified,
                   struct fault *f) MUST_CHECK;
 enum rc link_put(struct store *s, const char *path, const struct digest *d,
                  struct fault *f) MUST_CHECK;

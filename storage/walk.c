@@ -10,6 +10,7 @@
  *
  * Symbolic links are followed, as requests follow them: what can be pulled must be seen.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,15 +182,31 @@ static bool digest_at(struct walk *w, const char *hex, struct digest *out)
     return digest_alg_find(span_of(alg_dir), &alg) && digest_from_hex(alg, span_of(hex), out);
 }
 
-static void look_at_link(struct walk *w, const struct path *dir, struct found *out)
+/* The directory that is read, as a tree: paths in it are short, and quickly found. */
+static struct tree here(const struct walk *w)
+{
+    return dir_tree(w->levels[w->depth - 1].dir);
+}
+
+static struct path relative(const char *entry)
+{
+    struct path p;
+    (void)snprintf(p.s, sizeof(p.s), "%s", entry);
+    return p;
+}
+
+static void look_at_link(struct walk *w, const char *entry, struct found *out)
 {
     struct arena a;
     struct fault f;
+    time_t modified;
+    struct tree tree = here(w);
+    struct path dir = relative(entry);
+    struct path link = w->kind == WALK_TAGS ? layout_current_in(dir) : layout_link_in(dir);
     arena_init(&a);
     fault_init(&f, &a);
     out->state = FOUND;
-    struct path link = w->kind == WALK_TAGS ? layout_current_in(*dir) : layout_link_in(*dir);
-    enum rc rc = link_read(w->store, link.s, &out->target, &f);
+    enum rc rc = link_read(&tree, link.s, &out->target, &modified, &f);
     if (rc == RC_NOT_FOUND) {
         out->state = FOUND_EMPTY;
     } else if (rc != RC_OK) {
@@ -203,10 +220,20 @@ static void look_at_link(struct walk *w, const struct path *dir, struct found *o
     arena_fini(&a);
 }
 
-static void look_at_data(struct walk *w, const struct path *dir, struct found *out)
+/* Only the registry image's aliases, which are not sha256, say something else than their names. */
+static void look_at_layer(struct walk *w, const char *entry, struct found *out)
+{
+    if (out->digest.alg == DIGEST_SHA256)
+        out->target = out->digest;
+    else
+        look_at_link(w, entry, out);
+}
+
+static void look_at_data(struct walk *w, const char *entry, struct found *out)
 {
     struct file_info info;
-    enum rc rc = file_stat(&w->store->tree, layout_data_in(*dir).s, &info, NULL);
+    struct tree tree = here(w);
+    enum rc rc = file_stat(&tree, layout_data_in(relative(entry)).s, &info, NULL);
     out->state = rc == RC_OK ? FOUND : rc == RC_NOT_FOUND ? FOUND_EMPTY : FOUND_BAD;
     out->size = rc == RC_OK ? info.size : 0;
     keep_reason(w, "the data cannot be looked at", NULL);
@@ -231,7 +258,7 @@ static unsigned depth_of(enum walk_kind kind)
 }
 
 /* At the things' depth. false: it is nothing that counts. */
-static bool look_at(struct walk *w, const struct path *path, const char *entry, struct found *out)
+static bool look_at(struct walk *w, const char *entry, struct found *out)
 {
     *out = (struct found){.state = FOUND, .name = buf_span(&w->name)};
     out->has_digest = depth_of(w->kind) > 1 && digest_at(w, entry, &out->digest);
@@ -240,19 +267,21 @@ static bool look_at(struct walk *w, const struct path *path, const char *entry, 
     case WALK_UPLOADS:
         return true;
     case WALK_TAGS:
-        look_at_link(w, path, out);
+        look_at_link(w, entry, out);
         return true;
     case WALK_MANIFESTS:
     case WALK_LAYERS:
-        if (out->has_digest) {
-            look_at_link(w, path, out);
+        if (out->has_digest && w->kind == WALK_LAYERS)
+            look_at_layer(w, entry, out);
+        else if (out->has_digest)
+            look_at_link(w, entry, out);
+        if (out->has_digest)
             return true;
-        }
         keep_reason(w, "the directory's name is no digest", NULL);
         return !layout_is_reserved(entry) && found_bad(w, FOUND_BAD, out);
     case WALK_BLOBS:
         if (out->has_digest)
-            look_at_data(w, path, out);
+            look_at_data(w, entry, out);
         return out->has_digest;
     }
     return false;
@@ -279,7 +308,7 @@ static bool step_thing(struct walk *w, struct found *out)
     } else {
         keep_name(w, span_of(entry));
         if (w->depth == depth_of(w->kind))
-            return look_at(w, &path, entry, out);
+            return look_at(w, entry, out);
         rc = go_down(w, &path, entry);
     }
     return rc != RC_OK && rc != RC_NOT_FOUND && found_bad(w, FOUND_UNREADABLE, out);
