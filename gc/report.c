@@ -79,6 +79,8 @@ static void add_counts(struct buf *b, const struct gc_report *r)
     add_number(b, "links_deleted", r->links_deleted);
     add_number(b, "uploads_deleted", r->uploads_deleted);
     add_number(b, "repositories_deleted", r->repositories_deleted);
+    add_number(b, "manifests_pinned", r->manifests_pinned);
+    add_number(b, "links_pinned", r->links_pinned);
 }
 
 static void add_skipped(struct buf *b, const struct gc_report *r)

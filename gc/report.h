@@ -44,6 +44,7 @@ struct gc_report {
     uint64_t blobs_deleted, bytes_freed;
     uint64_t blobs_pinned, bytes_reclaimable; /* will go in a later run unless they are used */
     uint64_t manifests_deleted, links_deleted, uploads_deleted, repositories_deleted;
+    uint64_t manifests_pinned, links_pinned; /* that nothing else keeps */
 
     uint64_t skipped_count;
     struct gc_skipped skipped[GC_SKIPPED_KEPT];

@@ -233,6 +233,7 @@ static void try_manifest(struct gc *gc, int i)
     } else {
         graph_mark(&s->graph, i);
         s->manifests_settle |= settles(gc, v);
+        gc->report.manifests_pinned += rc == RC_OK && !settles(gc, v);
     }
     arena_fini(&a);
 }
@@ -340,6 +341,7 @@ static void try_layer(struct gc *gc, const struct found *found)
         s->layers_settle = true;
     } else if (rc != RC_OK || !goes(gc, v)) {
         keep_layer(gc, found, &gc->held);
+        gc->report.links_pinned += rc == RC_OK;
     } else if (v != VERDICT_GONE) {
         gc->report.links_deleted++;
         gc_line(gc, "%.*s: layer link eligible for deletion: %s", SPAN_ARG(s->repo.s),

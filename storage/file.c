@@ -20,6 +20,10 @@
 
 enum { PATH_BYTES = 1100 };
 
+/* A directory can go away between any two calls: a delete empties it, a collection removes
+ * it. Then the same is tried again. */
+enum { TRIES = 20 };
+
 enum rc tree_open(struct tree *t, const char *root, struct fault *f)
 {
     if (mkdir(root, 0777) != 0 && errno != EEXIST)
@@ -315,7 +319,9 @@ enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
      * yet. Then "it exists" is not enough, and the whole chain is synced here too. */
     unsigned others = atomic_fetch_add(&t->mkdirs, 1);
     unsigned made = 0;
-    enum rc rc = make_missing(t, path, &made, f);
+    enum rc rc = RC_NOT_FOUND;
+    for (int i = 0; i < TRIES && rc == RC_NOT_FOUND; i++)
+        rc = make_missing(t, path, &made, f);
     if (rc == RC_OK)
         rc = others ? sync_chain(t, path, f) : sync_made(t, path, made, f);
     atomic_fetch_sub(&t->mkdirs, 1);
@@ -330,10 +336,6 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 }
 
 /* ---- Putting things in their place. ----------------------------------------------------- */
-
-/* A directory can go away between any two calls: a delete empties it, a collection removes
- * it. Then the same is tried again. */
-enum { TRIES = 20 };
 
 static enum rc rename_once(struct tree *t, const char *from, const char *to, struct fault *f)
 {

@@ -171,11 +171,21 @@ static void use(struct store *s, struct name repo, const struct oci_descriptor *
     pins_end(&s->pins, repo.s, &r->digest, PIN_USED);
 }
 
-/* The manifest is accepted: from now on it is what keeps the rest. One without a tag waits for
- * the index that will hold it, but for a referrer, which its subject keeps. */
+/* Is there something that keeps it: a tag, or as a referrer its subject? One without waits for the
+ * index that will hold it, or for the subject that is still to come. */
+static bool is_kept(struct store *s, struct name repo, const struct manifest_new *m)
+{
+    struct file_info info;
+    return m->tag_count > 0 ||
+           (m->parsed->has_subject &&
+            file_stat(&s->tree, layout_revision_link(repo, &m->parsed->subject).s, &info, NULL) ==
+                RC_OK);
+}
+
+/* The manifest is accepted: from now on it is what keeps the rest. */
 static void use_all(struct store *s, struct name repo, const struct manifest_new *m)
 {
-    bool kept = m->tag_count > 0 || m->parsed->has_subject;
+    bool kept = is_kept(s, repo, m);
     for (size_t i = 0; i < m->parsed->ref_count; i++)
         use(s, repo, &m->parsed->refs[i]);
     if (kept)

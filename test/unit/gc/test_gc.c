@@ -69,7 +69,11 @@ static void test_emptied_repository_goes(void **state)
     struct digest one = push_image(s, "team/app", "1", IMAGE(1, 2));
     (void)push_image(s, "team", "1", IMAGE(3, 4));
     delete_manifest(s, "team/app", &one);
+    s->options.dry_run = true;
+    struct gc_report dry = shelf_collect(s);
+    s->options.dry_run = false;
     struct gc_report r = shelf_collect(s);
+    assert_int_equal(r.repositories_deleted, dry.repositories_deleted);
     assert_int_equal(r.repositories_deleted, 1);
     assert_false(has_path(s, "repositories/team/app"));
     assert_true(has_path(s, "repositories/team/_manifests/tags"));
@@ -149,6 +153,23 @@ static void test_referrers_follow_their_subject(void **state)
     r = shelf_collect(s);
     assert_int_equal(r.manifests_deleted, 3);
     assert_int_equal(count_data(s), 0);
+}
+
+/* Signed before it is there, as some tools do. */
+static void test_referrer_waits_for_its_subject(void **state)
+{
+    struct shelf *s = *state;
+    char json[4096];
+    s->options.delete_untagged = true;
+    struct digest image = image_json(json, IMAGE(1, 2));
+    struct digest signature = push_referrer(s, "app", &image, 3);
+    pass(s, 10000);
+    struct gc_report r = shelf_collect(s);
+    assert_int_equal(r.manifests_pinned, 1);
+    (void)push_image(s, "app", "1", IMAGE(1, 2));
+    pass(s, 2 * HOUR_MS);
+    (void)shelf_collect(s);
+    assert_true(has_manifest(s, "app", &signature) && has_blob(s, "app", 3));
 }
 
 /* ---- Pins. ------------------------------------------------------------------------------ */
@@ -531,6 +552,7 @@ int main(void)
         SHELF_TEST(test_untagged),
         SHELF_TEST(test_index_keeps_its_children),
         SHELF_TEST(test_referrers_follow_their_subject),
+        SHELF_TEST(test_referrer_waits_for_its_subject),
         SHELF_TEST(test_uploaded_blob_waits_for_its_manifest),
         SHELF_TEST(test_and_not_for_ever),
         SHELF_TEST(test_head_pins),
