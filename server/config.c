@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "server/headers.h"
 
 enum { LOG_FORMAT_LOGSTASH = LOG_JSON + 1, LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
 enum { GRACE_MIN_MS = 1000, SLICE_MIN_MS = 1, SLICE_MAX_MS = 1000 };
@@ -99,11 +100,11 @@ const char *config_path_of(char *const *env)
     return NULL;
 }
 
-static enum rc check(const struct config *c, struct fault *f)
+static enum rc check(struct config *c, struct fault *f)
 {
     struct span prefix = span_of(c->http_prefix), slash = SPAN("/");
     if (prefix.n == 0 || (span_starts(prefix, slash) && span_ends(prefix, slash)))
-        return RC_OK;
+        return headers_build(&c->http_headers, &c->arena, &c->extra_headers, f);
     return fault(f, RC_INTERNAL,
                  "http.prefix: a path that begins and ends with a slash, got \"%s\"",
                  c->http_prefix);

@@ -29,6 +29,8 @@ struct config {
     uint64_t timeout_head;
     uint64_t timeout_idle;
     uint64_t timeout_stall;
+    struct conf_map http_headers; /* as given … */
+    struct span extra_headers;    /* … and as they go out */
     const char *debug_addr; /* as http_addr; empty: there is none */
     bool metrics_enabled;
     const char *metrics_path; /* always METRICS_PATH: another one is only warned about */

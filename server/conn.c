@@ -103,11 +103,15 @@ static void send_reply(struct conn *c, struct reply *r)
     c->state = CONN_SEND;
 }
 
+/* The root is for load balancers, and has none of the registry's headers. */
 static void begin_reply(const struct conn *c, struct reply *r)
 {
     reply_init(r);
-    if (c->door == DOOR_PUBLIC && !span_eq(c->in.head.path, SPAN("/")))
-        reply_header(r, "Docker-Distribution-Api-Version", "registry/2.0");
+    if (c->door != DOOR_PUBLIC || span_eq(c->in.head.path, SPAN("/")))
+        return;
+    reply_header(r, "Docker-Distribution-Api-Version", "registry/2.0");
+    if (c->run.matched)
+        buf_add_span(&r->headers, c->settings->config->extra_headers);
 }
 
 static void answer(struct conn *c)

@@ -47,6 +47,7 @@ enum rc run_begin(struct run *r, const struct http_head *head, const struct run_
     fault_init(&r->fault, env->arena);
     r->rc = route_find(&rq, prefix_of(env), env->arena, &route, &r->fault);
     r->row = route.row;
+    r->matched = route.row || route.allow;
     if (route.allow)
         r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", route.allow);
     if (r->rc == RC_OK)

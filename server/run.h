@@ -21,6 +21,7 @@ enum run_state { RUN_NEW, RUN_OPEN, RUN_CLOSED };
 struct run {
     const struct endpoint *row; /* NULL if the request has none */
     struct op *op;              /* NULL before run_begin is through; in the arena */
+    bool matched;               /* the path is known, whatever the method */
     enum run_state state;
     enum rc rc;                /* the first failure; final when CLOSED */
     struct fault fault;        /* its words */
