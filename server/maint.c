@@ -11,6 +11,7 @@
 
 #include "lib/log.h"
 #include "server/gc_lines.h"
+#include "server/lane.h"
 
 enum {
     WAIT_SLICES = 4, /* between two slices, while clients are served: a fifth is the run's */
@@ -20,10 +21,10 @@ enum {
 
 enum maint_state {
     MAINT_IDLE,
-    MAINT_BEGIN, /* pool */
-    MAINT_SLICE, /* pool */
+    MAINT_BEGIN, /* lane */
+    MAINT_SLICE, /* lane */
     MAINT_WAIT,  /* loop: for the timer */
-    MAINT_END    /* pool */
+    MAINT_END    /* lane */
 };
 
 /* What the options say. Intervals of 0: never. */
@@ -38,6 +39,7 @@ struct plan {
 
 struct maint {
     struct pool *pool;
+    struct lane lane;
     struct store *store;
 
     /* The loop's. */
@@ -46,7 +48,7 @@ struct maint {
     uv_timer_t pause, collect, purge;
     bool collect_due, purge_due; /* it is time, and a run was in the way */
 
-    /* The hop's: the pool's while it is there, else the loop's. */
+    /* The hop's: the lane's while it is there, else the loop's. */
     struct hop hop;
     struct gc *gc;
     struct gc_options options; /* of the run */
@@ -65,7 +67,7 @@ struct maint {
     bool wanted; /* the loop has yet to begin the run */
 };
 
-/* ---- In the pool. ----------------------------------------------------------------------- */
+/* ---- In the lane. ----------------------------------------------------------------------- */
 
 static void add_line(void *ctx, const char *text)
 {
@@ -181,7 +183,7 @@ static void submit(struct maint *m, enum maint_state state, void (*run)(struct h
     m->slice_limit_us = m->plan.slice_us;
     m->hop.run = run;
     m->hop.done = done;
-    pool_submit(m->pool, &m->hop);
+    lane_submit(&m->lane, &m->hop);
 }
 
 static bool is_closing(struct maint *m)
@@ -194,6 +196,7 @@ static bool is_closing(struct maint *m)
 
 static void close_handles(struct maint *m)
 {
+    lane_close(&m->lane);
     uv_close((uv_handle_t *)&m->wake, NULL);
     uv_close((uv_handle_t *)&m->pause, NULL);
     uv_close((uv_handle_t *)&m->collect, NULL);
@@ -224,7 +227,7 @@ static void on_pause_end(uv_timer_t *t)
     submit(container_of(t, struct maint, pause), MAINT_SLICE, slice_hop, after_slice);
 }
 
-/* How long the next slice waits, in milliseconds. A slice in the pool does not keep the loop from
+/* How long the next slice waits, in milliseconds. A slice in the lane does not keep the loop from
  * its events, so that without other work the next one may follow at once. */
 static uint64_t wait_of(const struct maint *m)
 {
@@ -356,6 +359,7 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
     m->store = s;
     (void)pthread_mutex_init(&m->lock, NULL);
     gc_lines_init(&m->lines, config->root_directory);
+    lane_init(&m->lane, pool);
     (void)uv_async_init(loop, &m->wake, on_wake);
     (void)uv_timer_init(loop, &m->pause);
     (void)uv_timer_init(loop, &m->collect);
@@ -393,6 +397,7 @@ void maint_close(struct maint *m)
 void maint_free(struct maint *m)
 {
     gc_lines_fini(&m->lines);
+    lane_fini(&m->lane);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }

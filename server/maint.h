@@ -7,7 +7,7 @@
  *       ▲                               │
  *       └─────────── MAINT_END ◄────────┘
  *
- * A run is slices of work in the pool, one at a time. While clients want nothing, the next slice
+ * A run is slices of work in a lane beside the pool. While clients want nothing, the next slice
  * follows at once; else after a while, so that the run gets about a fifth of the time and ends.
  */
 #ifndef SERVER_MAINT_H
