@@ -37,11 +37,21 @@ static void settle_doors(struct config *c)
     c->metrics_path = METRICS_PATH;
 }
 
+/* TLS 1.0 and 1.1 are not spoken by today's OpenSSL, nor by any client that is left. */
+static void settle_tls(struct config *c)
+{
+    if (c->tls_minimum <= TLS_MINIMUM_1_3)
+        return;
+    c->tls_minimum = TLS_MINIMUM_1_2;
+    conf_warn(c->conf, "http.tls.minimumtls: TLS 1.0 and 1.1 are not safe, tls1.2 is used");
+}
+
 /* Values that are settled together, or that the registry image takes in its own way. */
 static void settle(struct config *c)
 {
     settle_gc(c);
     settle_doors(c);
+    settle_tls(c);
     if (c->max_threads == 0)
         c->max_threads = THREADS_DEFAULT;
     if (c->max_threads < CONFIG_THREADS_MIN)

@@ -16,6 +16,17 @@ enum gc_writes {
     GC_WRITES_REFUSE /* 503 */
 };
 
+/* http.tls.clientauth. Without http.tls.clientcas there is nothing to verify, and the default asks
+ * for no certificate. */
+enum tls_client_auth {
+    TLS_CLIENT_VERIFIED,
+    TLS_CLIENT_ASKED, /* one that is given is looked at by nobody */
+    TLS_CLIENT_ANY,
+    TLS_CLIENT_VERIFIED_IF_GIVEN
+};
+
+enum tls_minimum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
+
 /* Times are milliseconds. Strings are never NULL. */
 struct config {
     /* http */
@@ -29,9 +40,15 @@ struct config {
     uint64_t timeout_head;
     uint64_t timeout_idle;
     uint64_t timeout_stall;
-    struct conf_map http_headers; /* as given … */
-    struct span extra_headers;    /* … and as they go out */
-    const char *debug_addr; /* as http_addr; empty: there is none */
+    struct conf_map http_headers;          /* as given … */
+    struct span extra_headers;             /* … and as they go out */
+    const char *tls_certificate, *tls_key; /* empty: no TLS (tls.h) */
+    struct conf_map tls_client_cas;        /* files; the keys mean nothing */
+    struct conf_map tls_cipher_suites;     /* names; the keys mean nothing */
+    int tls_client_auth;                   /* enum tls_client_auth */
+    int tls_minimum;                       /* enum tls_minimum */
+    bool http2_disabled;                   /* of no effect */
+    const char *debug_addr;                /* as http_addr; empty: there is none */
     bool metrics_enabled;
     const char *metrics_path; /* always METRICS_PATH: another one is only warned about */
 

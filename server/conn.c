@@ -14,6 +14,7 @@
  * While a turn is in the pool, the loop reads on into a second slab, so that the network
  * and the hash overlap; when that is full, reading stops, and the client waits.
  */
+#include "lib/log.h"
 #include "server/conn_state.h"
 #include "server/error.h"
 
@@ -34,24 +35,36 @@ static void set_deadline(struct conn *c, uint64_t ms)
 
 static void on_event(uv_poll_t *p, int status, int events);
 
-static int wanted_events(const struct conn *c)
+/* Would bytes from the client be of use now? Never while the pool has the wire. */
+static bool wants_input(const struct conn *c)
 {
     bool room = input_has_room(&c->in) && !c->in.ended;
     switch (c->state) {
     case CONN_READ:
     case CONN_BODY:
     case CONN_LINGER:
-        return room ? UV_READABLE : 0;
+        return room;
     case CONN_POOL:
     case CONN_WAIT:
-        return room && c->in.state == IN_BODY ? UV_READABLE : 0;
+        return room && c->in.state == IN_BODY;
     case CONN_SEND:
-        return UV_WRITABLE;
     case CONN_FILE:
     case CONN_CLOSING:
-        return 0;
+        return false;
     }
-    return 0;
+    return false;
+}
+
+static int event_of(enum wire_wait w)
+{
+    return w == WIRE_READABLE ? UV_READABLE : UV_WRITABLE;
+}
+
+static int wanted_events(const struct conn *c)
+{
+    if (c->state == CONN_SEND)
+        return event_of(c->wire.write_waits);
+    return wants_input(c) ? event_of(c->wire.read_waits) : 0;
 }
 
 static void arm(struct conn *c, int events)
@@ -230,7 +243,8 @@ static void submit_file(struct conn *c)
 static enum rc make_run(struct conn *c)
 {
     const struct server *s = c->server;
-    struct run_env env = {c->door, s->store, c->settings->config, s->maint, &c->arena};
+    struct run_env env = {c->door,  s->store,  c->settings->config,
+                          s->maint, &c->arena, c->wire.ssl != NULL};
     enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc == RC_OK)
         c->run.op->last_try = c->waits == WAITS_MAX;
@@ -275,7 +289,8 @@ void conn_begin_request(struct conn *c)
     c->state = CONN_READ;
     access_begin(&c->access, c->settings->config);
     input_begin(&c->in, &c->arena);
-    set_deadline(c, c->settings->config->timeout_idle);
+    const struct config *config = c->settings->config; /* nobody waits long for a handshake */
+    set_deadline(c, c->wire.opening ? config->timeout_head : config->timeout_idle);
 }
 
 /* The whole answer has gone out. */
@@ -400,10 +415,14 @@ static bool step(struct conn *c)
     return false;
 }
 
+static bool read_held(struct conn *c);
+
 void conn_advance(struct conn *c)
 {
-    while (step(c))
-        ;
+    do {
+        while (step(c))
+            ;
+    } while (read_held(c));
     conn_watch(c);
 }
 
@@ -422,17 +441,37 @@ static void after_file(struct hop *h)
 
 /* ---- Events. ---------------------------------------------------------------------------- */
 
+static enum wire_result read_once(struct conn *c)
+{
+    bool idle = input_is_idle(&c->in), opening = c->wire.opening;
+    enum wire_result r = input_read(&c->in, &c->wire);
+    if (opening && r == WIRE_BROKEN && c->wire.why)
+        log_info("TLS handshake with %s: %s", c->access.peer, c->wire.why);
+    if (opening && !c->wire.opening)
+        set_deadline(c, c->settings->config->timeout_idle);
+    if (r != WIRE_OK)
+        return r;
+    if (c->state == CONN_READ && idle)
+        set_deadline(c, c->settings->config->timeout_head);
+    if (c->state == CONN_POOL || c->state == CONN_WAIT)
+        input_parse(&c->in);
+    return r;
+}
+
 static void read_some(struct conn *c)
 {
-    for (int i = 0; i < READS_PER_EVENT && input_has_room(&c->in) && !c->in.ended; i++) {
-        bool idle = input_is_idle(&c->in);
-        if (input_read(&c->in, &c->wire) != WIRE_OK)
+    for (int i = 0; i < READS_PER_EVENT && input_has_room(&c->in) && !c->in.ended; i++)
+        if (read_once(c) != WIRE_OK)
             return;
-        if (c->state == CONN_READ && idle)
-            set_deadline(c, c->settings->config->timeout_head);
-        if (c->state == CONN_POOL || c->state == CONN_WAIT)
-            input_parse(&c->in);
-    }
+}
+
+/* What has come already, and waits in the wire: no event will tell of it. */
+static bool read_held(struct conn *c)
+{
+    if (!c->wire.held || !wants_input(c))
+        return false;
+    (void)read_once(c);
+    return true;
 }
 
 static void on_event(uv_poll_t *p, int status, int events)
@@ -447,9 +486,9 @@ static void on_event(uv_poll_t *p, int status, int events)
         arm(c, wanted);
         return;
     }
-    if (events & wanted & UV_READABLE)
-        read_some(c);
-    if (events & wanted & UV_WRITABLE)
+    if (c->state == CONN_SEND)
         set_deadline(c, c->settings->config->timeout_stall);
+    else
+        read_some(c);
     conn_advance(c);
 }

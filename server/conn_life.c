@@ -25,6 +25,7 @@ static void on_closed(uv_handle_t *h)
 {
     struct conn *c = container_of((uv_poll_t *)h, struct conn, poll);
     struct server *s = c->server;
+    c->wire.ops->fini(&c->wire);
     (void)close(c->wire.fd);
     free(c);
     server_conn_gone(s);
@@ -34,6 +35,8 @@ static void destroy(struct conn *c)
 {
     if (c->state != CONN_READ && c->state != CONN_LINGER)
         access_abandoned(&c->access, output_body_sent(&c->out));
+    else
+        c->wire.ops->end(&c->wire); /* between two requests it is no accident */
     c->state = CONN_CLOSING;
     int file = run_take_file(&c->run);
     if (file >= 0)
@@ -84,7 +87,10 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
         free(c);
         return;
     }
-    wire_init_plain(&c->wire, fd);
+    if (door == DOOR_PUBLIC && s->settings->tls)
+        wire_init_tls(&c->wire, fd, s->settings->tls);
+    else
+        wire_init_plain(&c->wire, fd);
     arena_init(&c->arena);
     output_init(&c->out);
     input_init(&c->in, &s->slabs);

@@ -267,7 +267,7 @@ void listener_log(const struct listener *l)
     const char *address = listener_address(l, &a);
     switch (l->door) {
     case DOOR_PUBLIC:
-        log_info("listening on %s", address);
+        log_info("listening on %s%s", address, l->server->settings->tls ? ", tls" : "");
         break;
     case DOOR_ADMIN:
         log_info("administrators are served on %s", address);

@@ -21,7 +21,9 @@ _Static_assert(LOG_TEXT == 0 && LOG_JSON == 1, "the words of log.formatter stand
         key, CONF_REFUSED, 0, initial, CONF_RESTART, NULL, help                                    \
     }
 #define NO_AUTH "auth is not supported yet: refusing to start without it"
-#define NO_TLS "TLS is not supported yet: refusing to start without it"
+#define NO_ACME                                                                                    \
+    "certificates from Let's Encrypt are not supported: another program gets them, and "           \
+    "http.tls.certificate names the file"
 #define NO_PROXY                                                                                   \
     "a pull-through cache is not supported yet: refusing to start as one that takes pushes"
 #define NO_DRIVER "there is no such storage driver here, only filesystem"
@@ -48,7 +50,8 @@ const struct conf_option config_table[] = {
      "how long no byte of a body may move in either direction"},
     {"http.headers", CONF_MAP, AT(http_headers), "", CONF_RELOAD, NULL,
      "headers added to the answers, such as X-Content-Type-Options = nosniff"},
-    LATER("http.http2", "HTTP/2"),
+    {"http.http2.disabled", CONF_BOOL, AT(http2_disabled), "false", CONF_RELOAD, NULL,
+     "accepted and of no effect: HTTP/1.1 is what there is"},
     LATER("http.h2c", "HTTP/2 without TLS"),
     {"http.debug.addr", CONF_STRING, AT(debug_addr), "", CONF_RELOAD, NULL,
      "address of a second listener, for health and metrics; empty: there is none"},
@@ -56,11 +59,25 @@ const struct conf_option config_table[] = {
      "metrics for Prometheus at that address"},
     {"http.debug.prometheus.path", CONF_STRING, AT(metrics_path), METRICS_PATH, CONF_RELOAD, NULL,
      "path of the metrics: " METRICS_PATH " is what there is"},
-    REFUSED("http.tls", "", NO_TLS),
-    REFUSED("http.tls.certificate", "", NO_TLS),
-    REFUSED("http.tls.key", "", NO_TLS),
-    REFUSED("http.tls.letsencrypt.cachefile", "", NO_TLS),
-    REFUSED("http.tls.letsencrypt.email", "", NO_TLS),
+    {"http.tls.certificate", CONF_STRING, AT(tls_certificate), "", CONF_RELOAD, NULL,
+     "file with the certificate and those between it and the CA, in PEM; empty: no TLS"},
+    {"http.tls.key", CONF_STRING, AT(tls_key), "", CONF_RELOAD, NULL,
+     "file with the certificate's private key, in PEM, not encrypted"},
+    {"http.tls.minimumtls", CONF_ENUM, AT(tls_minimum), "tls1.2", CONF_RELOAD,
+     "tls1.2|tls1.3|tls1.0|tls1.1", "oldest version that clients may use: tls1.2 or tls1.3"},
+    {"http.tls.ciphersuites", CONF_MAP, AT(tls_cipher_suites), "", CONF_RELOAD, NULL,
+     "cipher suites for TLS 1.2, in the registry image's names; the best one comes first"},
+    {"http.tls.clientcas", CONF_MAP, AT(tls_client_cas), "", CONF_RELOAD, NULL,
+     "files with the CAs of clients' certificates, in PEM; with them, clients need one"},
+    {"http.tls.clientauth", CONF_ENUM, AT(tls_client_auth), "require-and-verify-client-cert",
+     CONF_RELOAD,
+     "require-and-verify-client-cert|request-client-cert|require-any-client-cert|"
+     "verify-client-cert-if-given",
+     "what is asked of clients, if it is not a certificate of those CAs"},
+    REFUSED("http.tls.letsencrypt", "", NO_ACME),
+    REFUSED("http.tls.letsencrypt.cachefile", "", NO_ACME),
+    REFUSED("http.tls.letsencrypt.email", "", NO_ACME),
+    REFUSED("http.tls.letsencrypt.directoryurl", "", NO_ACME),
 
     {"storage", CONF_ENUM, AT(storage_driver), "filesystem", CONF_RESTART, "filesystem",
      "where things are stored"},

@@ -17,7 +17,7 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     op->maint = env->maint;
     op->arena = env->arena;
     op->fault = &r->fault;
-    op->base = url_base(head, env->config, env->arena);
+    op->base = url_base(head, env->config, env->https, env->arena);
     op->file = -1;
     return op;
 }

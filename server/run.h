@@ -35,6 +35,7 @@ struct run_env {
     const struct config *config;
     struct maint *maint;
     struct arena *arena; /* the request's */
+    bool https;          /* the client came by TLS */
 };
 
 /* RC_OK: the operation can take its turns. Anything else is the answer, with RC_BAD_METHOD

@@ -11,6 +11,7 @@
 #include "server/listen.h"
 #include "server/maint.h"
 #include "server/reload.h"
+#include "server/tls.h"
 
 enum { TICK_MS = 1000 };
 
@@ -82,7 +83,9 @@ static void on_hup(uv_signal_t *h, int signum)
 
 static void on_tick(uv_timer_t *t)
 {
-    conn_tick_all(container_of(t, struct server, tick));
+    struct server *s = container_of(t, struct server, tick);
+    conn_tick_all(s);
+    tls_tick(s->settings->tls);
 }
 
 /* Without the socket the server is still of use: a file system may have none. */

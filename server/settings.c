@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "server/tls.h"
+
 enum rc settings_load(const struct config_sources *from, struct settings **out, struct fault *f)
 {
     struct config *config = NULL;
@@ -14,6 +16,11 @@ enum rc settings_load(const struct config_sources *from, struct settings **out, 
         return rc;
     struct settings *s = must_calloc(sizeof(*s));
     *s = (struct settings){.config = config, .users = 1, .from = from};
+    rc = tls_open(config, &s->tls, f);
+    if (rc != RC_OK) {
+        settings_drop(s);
+        return rc;
+    }
     *out = s;
     return RC_OK;
 }
@@ -28,6 +35,7 @@ void settings_drop(struct settings *s)
 {
     if (!s || --s->users > 0)
         return;
+    tls_close(s->tls);
     config_free(s->config);
     free(s);
 }

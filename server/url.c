@@ -74,26 +74,27 @@ struct span url_prefix(const struct config *config)
 
 /* "scheme://host", or empty. */
 static struct span find_origin(const struct http_head *head, const struct config *config,
-                               struct arena *a)
+                               bool https, struct arena *a)
 {
     struct span fixed = without_slash(span_of(config->http_host));
     if (fixed.n > 0 || config->relative_urls)
         return fixed;
-    struct origin o = {SPAN("http"), http_header_find(head, SPAN("Host"))};
+    struct origin o = {https ? SPAN("https") : SPAN("http"), http_header_find(head, SPAN("Host"))};
     struct span forwarded = http_header_find(head, SPAN("Forwarded"));
     if (forwarded.n > 0)
         from_forwarded(forwarded, &o);
     else
         from_x_forwarded(head, &o);
-    bool https = span_eq_nocase(o.scheme, SPAN("https"));
+    https = span_eq_nocase(o.scheme, SPAN("https"));
     if (!is_host(o.host) || (!https && !span_eq_nocase(o.scheme, SPAN("http"))))
         return SPAN("");
     return span_of(arena_printf(a, "%s://%.*s", https ? "https" : "http", SPAN_ARG(o.host)));
 }
 
-struct span url_base(const struct http_head *head, const struct config *config, struct arena *a)
+struct span url_base(const struct http_head *head, const struct config *config, bool https,
+                     struct arena *a)
 {
-    struct span origin = find_origin(head, config, a), prefix = url_prefix(config);
+    struct span origin = find_origin(head, config, https, a), prefix = url_prefix(config);
     if (prefix.n == 0)
         return origin;
     return span_of(arena_printf(a, "%.*s%.*s", SPAN_ARG(origin), SPAN_ARG(prefix)));

@@ -12,9 +12,11 @@
 struct span url_prefix(const struct config *config);
 
 /* What stands before "/v2/" in a Location: "scheme://host" and the prefix, or the prefix alone for
- * a relative one. In this order: http.host as it is configured; relative if http.relativeurls; what a proxy says in Forwarded (RFC 7239), or
- * else in X-Forwarded-Proto and X-Forwarded-Host; the Host header. What is not a host
- * and port gives a relative Location. */
-struct span url_base(const struct http_head *head, const struct config *config, struct arena *a);
+ * a relative one. In this order: http.host as it is configured; relative if http.relativeurls; what
+ * a proxy says in Forwarded (RFC 7239), or else in X-Forwarded-Proto and X-Forwarded-Host; the Host
+ * header, and https if the client came by TLS. What is not a host and port gives a relative
+ * Location. */
+struct span url_base(const struct http_head *head, const struct config *config, bool https,
+                     struct arena *a);
 
 #endif

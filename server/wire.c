@@ -47,14 +47,20 @@ static void plain_end(struct wire *w)
     (void)shutdown(w->fd, SHUT_WR);
 }
 
+static void plain_fini(struct wire *w)
+{
+    (void)w;
+}
+
 static const struct wire_ops plain = {
     .read = plain_read,
     .write = plain_write,
     .send_file = plain_send_file,
     .end = plain_end,
+    .fini = plain_fini,
 };
 
 void wire_init_plain(struct wire *w, int fd)
 {
-    *w = (struct wire){.ops = &plain, .fd = fd};
+    *w = (struct wire){.ops = &plain, .fd = fd, .write_waits = WIRE_WRITABLE};
 }

@@ -167,7 +167,7 @@ struct answer bench_call(struct bench *b, const struct call *c)
     arena_init(&arena);
     reply_init(&r);
     parse_head(c, &head, &arena);
-    struct run_env env = {b->door, b->store, &b->config, b->maint, &arena};
+    struct run_env env = {b->door, b->store, &b->config, b->maint, &arena, false};
     enum rc rc = run_begin(&run, &head, &env);
     if (rc == RC_OK) {
         stayed = feed(&run, c);

@@ -92,7 +92,7 @@ static char *as_variable(const char *key, const char *value, struct arena *a)
     char *text = arena_printf(a, "REGISTRY_%s=%s", key, value);
 
     for (char *p = text + strlen("REGISTRY_"); *p != '='; p++)
-        *p = *p == '.' || *p == '_' ? '_' : (char)(*p - 'a' + 'A');
+        *p = *p == '.' || *p == '_' ? '_' : (char)(*p >= 'a' && *p <= 'z' ? *p - 'a' + 'A' : *p);
     return text;
 }
 

@@ -56,7 +56,32 @@ static void test_rows(void **state)
         struct span text = span_of(
             arena_printf(&a, "GET / HTTP/1.1\r\nHost: reg.test:5000\r\n%s\r\n", rows[i].headers));
         assert_int_equal(http_parser_step(p, text).event, HTTP_HEAD_DONE);
-        assert_string_equal(arena_str(&a, url_base(&head, &config, &a)), rows[i].want);
+        assert_string_equal(arena_str(&a, url_base(&head, &config, false, &a)), rows[i].want);
+        http_parser_free(p);
+        arena_fini(&a);
+    }
+}
+
+/* Over TLS; a proxy in front knows better. */
+static void test_https(void **state)
+{
+    static const char *const rows_tls[][2] = {
+        {"", "https://reg.test:5000"},
+        {"X-Forwarded-Proto: http\r\n", "http://reg.test:5000"},
+        {"Forwarded: host=other\r\n", "https://other"},
+    };
+    struct config config = {.http_host = "", .http_prefix = ""};
+    (void)state;
+    for (size_t i = 0; i < array_len(rows_tls); i++) {
+        struct arena a;
+        struct http_head head;
+        struct http_parser *p = http_parser_new();
+        arena_init(&a);
+        http_parser_begin(p, &head, &a);
+        struct span text = span_of(
+            arena_printf(&a, "GET / HTTP/1.1\r\nHost: reg.test:5000\r\n%s\r\n", rows_tls[i][0]));
+        assert_int_equal(http_parser_step(p, text).event, HTTP_HEAD_DONE);
+        assert_string_equal(arena_str(&a, url_base(&head, &config, true, &a)), rows_tls[i][1]);
         http_parser_free(p);
         arena_fini(&a);
     }
@@ -64,6 +89,6 @@ static void test_rows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_https)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
