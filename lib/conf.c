@@ -6,11 +6,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Who gave a row its value. */
 struct conf_giver {
     enum conf_source source;
-    size_t line; /* in the file; 0: not from a file */
+    size_t line;      /* in the file; 0: not from a file */
+    const char *name; /* of the file or the variable; NULL: nobody's */
 };
 
 struct conf {
@@ -170,6 +172,28 @@ enum conf_source conf_source_of(const struct conf *c, const char *key)
     return o != NULL ? giver_of(c, o)->source : CONF_FROM_DEFAULT;
 }
 
+void conf_add_source(struct buf *b, const struct conf *c, const char *key)
+{
+    const struct conf_option *o = conf_find(c, span_of(key));
+    const struct conf_giver nobody = {.source = CONF_FROM_DEFAULT};
+    const struct conf_giver *giver = o != NULL ? giver_of(c, o) : &nobody;
+
+    switch (giver->source) {
+    case CONF_FROM_DEFAULT:
+        buf_add_str(b, "default");
+        return;
+    case CONF_FROM_FILE:
+    case CONF_FROM_ENV:
+        buf_add_str(b, giver->name);
+        if (giver->line > 0)
+            buf_printf(b, ":%zu", giver->line);
+        return;
+    case CONF_FROM_FLAG:
+        buf_add_str(b, "flag");
+        return;
+    }
+}
+
 /* Values */
 
 static bool store_string(struct conf *c, struct span s, const char **at, bool store)
@@ -242,9 +266,15 @@ void conf_free(struct conf *c)
     free(c);
 }
 
-static bool is_secret(struct span key)
+bool conf_is_secret(const struct conf_option *o, const char *key)
 {
-    return span_ends(key, SPAN("secret")) || span_ends(key, SPAN("password"));
+    static const char *const ends[] = {"password", "secret", "authorization"};
+    size_t n = strlen(key);
+
+    for (size_t i = 0; i < array_len(ends); i++)
+        if (n >= strlen(ends[i]) && strcasecmp(key + n - strlen(ends[i]), ends[i]) == 0)
+            return true;
+    return (o->rules & CONF_SECRET) != 0;
 }
 
 static enum rc fail_value(const struct conf_place *at, const struct conf_option *o, const char *got,
@@ -256,7 +286,7 @@ static enum rc fail_value(const struct conf_place *at, const struct conf_option 
     conf_add_expected(&b, o);
     if (got != NULL) {
         buf_printf(&b, ", got %s", got);
-    } else if (!is_secret(span_of(o->key))) {
+    } else if (!conf_is_secret(o, o->key)) {
         buf_add_str(&b, ", got \"");
         conf_add_shown(&b, value);
         buf_add_char(&b, '"');
@@ -266,6 +296,13 @@ static enum rc fail_value(const struct conf_place *at, const struct conf_option 
     return rc;
 }
 
+static void set_giver(struct conf *c, struct conf_giver *giver, const struct conf_place *at)
+{
+    const char *name = arena_str(&c->arena, span_of(at->name));
+
+    *giver = (struct conf_giver){.source = at->source, .line = at->line, .name = name};
+}
+
 /* The same option twice in one file: the later one counts, as in the registry image. */
 static void note_giver(struct conf *c, const struct conf_place *at, const struct conf_option *o)
 {
@@ -273,7 +310,7 @@ static void note_giver(struct conf *c, const struct conf_place *at, const struct
 
     if (at->line > 0 && giver->line > 0 && giver->source == at->source)
         conf_warn_at(c, at, span_of(o->key), "given on line %zu too, this one counts", giver->line);
-    *giver = (struct conf_giver){.source = at->source, .line = at->line};
+    set_giver(c, giver, at);
 }
 
 static enum rc put_value(struct conf *c, const struct conf_place *at, const struct conf_option *o,
@@ -332,7 +369,7 @@ static void note_free(struct conf *c, const struct conf_place *at, const struct 
     struct conf_giver *giver = giver_of(c, o);
 
     if (at->source > giver->source)
-        *giver = (struct conf_giver){.source = at->source, .line = at->line};
+        set_giver(c, giver, at);
 }
 
 static enum rc put_free(struct conf *c, const struct conf_place *at, const struct conf_option *o,

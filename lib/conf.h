@@ -34,7 +34,12 @@ enum conf_type {
                       at all, is accepted; with `initial` NULL the mere mention is an error. */
 };
 
-enum conf_reload { CONF_RELOAD, CONF_RESTART };
+/* What else holds for an option; or'ed. */
+enum conf_rule {
+    CONF_RELOAD = 0,  /* a reload changes it */
+    CONF_RESTART = 1, /* only a restart does */
+    CONF_SECRET = 2   /* its value is shown to nobody */
+};
 
 /* The key of a CONF_MAP, CONF_LATER or CONF_REFUSED row stands for itself and for everything below
  * it that has no nearer row. */
@@ -43,7 +48,7 @@ struct conf_option {
     enum conf_type type;
     size_t offset;
     const char *initial; /* as a file would say it */
-    enum conf_reload reload;
+    unsigned rules;      /* enum conf_rule */
     const char *expects; /* CONF_ENUM: the words; else NULL */
     const char *help;
 };
@@ -82,7 +87,7 @@ void conf_free(struct conf *c);
 
 /* ini or yaml, told apart by the name's ending, else by content. An unknown key or a bad
  * value is RC_INTERNAL with the detail "FILE:LINE: KEY: what was expected, got "VALUE"";
- * no value is told of an option whose key ends with secret or password. An empty value
+ * no value is told of a secret. An empty value
  * (YAML's null) stands for the default. The target is half filled after an error. */
 enum rc conf_load_file(struct conf *c, const char *name, struct span text,
                        struct fault *f) MUST_CHECK;
@@ -99,6 +104,11 @@ const char *conf_warning(const struct conf *c, size_t i);
 /* A warning of the caller's own, about what the values mean together. */
 void conf_warn(struct conf *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum conf_source conf_source_of(const struct conf *c, const char *key);
+/* "default", "FILE:LINE", the name of a variable, or "flag". */
+void conf_add_source(struct buf *b, const struct conf *c, const char *key);
+/* Is the option's value, or that of a key of its CONF_MAP, told to nobody? Rows say it, and so do
+ * keys that end with password, secret or authorization. */
+bool conf_is_secret(const struct conf_option *o, const char *key);
 
 /* One row's value in filled targets. A CONF_LATER or CONF_REFUSED row has none: it is the same
  * everywhere. Pairs count in their order, and wherever they were given. */

@@ -4,8 +4,6 @@
  */
 #include "server/cli.h"
 
-enum { CLI_OPERANDS_MAX = 1 };
-
 struct command {
     const char *names[3]; /* the first is the one shown; ends in NULL if there are fewer */
     const char *operand;  /* as the usage shows it; NULL: it takes none */
@@ -23,9 +21,28 @@ struct command {
     "      A server that is running does the work, and goes on with it if this command is\n"       \
     "      interrupted; DELETE /admin/gc at its admin socket stops it.\n"
 
+#define SERVE_FLAGS                                                                                \
+    "      --KEY=VALUE            an option, such as --http.addr=:5000; it wins over CONFIG and\n" \
+    "                             the environment. Other commands with CONFIG take it, too\n"
+
+#define HTPASSWD_FLAGS                                                                             \
+    "      --cost N               of bcrypt, 4 to 17; 10 without it\n"                             \
+    "      The password is asked for on a terminal; else it is the first line of the input.\n"
+
 static const struct command commands[] = {
-    {{"serve"}, "[CONFIG]", CLI_SERVE, "serve the registry; CONFIG is an ini or yaml file", NULL},
+    {{"serve"},
+     "[CONFIG]",
+     CLI_SERVE,
+     "serve the registry; CONFIG is an ini or yaml file",
+     SERVE_FLAGS},
     {{"garbage-collect"}, "[CONFIG]", CLI_COLLECT, "delete what no manifest needs", COLLECT_FLAGS},
+    {{"check-config"}, "[CONFIG]", CLI_CHECK, "what is in effect, and where it comes from", NULL},
+    {{"htpasswd"}, "USER", CLI_HTPASSWD, "a line for an htpasswd file", HTPASSWD_FLAGS},
+    {{"healthcheck"},
+     "[CONFIG]",
+     CLI_HEALTH,
+     "is the server of CONFIG there? exit code 0 or 1",
+     NULL},
     {{"help", "--help", "-h"}, "[COMMAND]", CLI_HELP, "this text, and the options of CONFIG", NULL},
     {{"--version", "-v"}, NULL, CLI_VERSION, "the version", NULL},
 };
@@ -111,36 +128,126 @@ static bool set_flags(struct cli *cli, struct span s)
     return names.n > 1;
 }
 
+/* ---- Flags with a value. ---------------------------------------------------------------- */
+
+/* What stands behind the command, on the way to its end. */
+struct words {
+    const struct command *command;
+    char *const *next; /* ends in NULL */
+    struct fault *fault;
+};
+
+static enum rc fail(const struct words *w, const char *what, const char *word)
+{
+    return fault(w->fault, RC_UNSUPPORTED, "%s: %s: %s", w->command->names[0], what, word);
+}
+
+/* "--name=value", or "--name" and the next word. */
+static enum rc take_value(struct words *w, const char *word, struct span *value)
+{
+    struct span name;
+    if (span_cut(span_of(word), '=', &name, value))
+        return RC_OK;
+    if (*w->next == NULL)
+        return fail(w, "a value is missing behind", word);
+    *value = span_of(*w->next++);
+    return RC_OK;
+}
+
+static struct span name_of(struct span word)
+{
+    struct span name, value;
+    (void)span_cut(word, '=', &name, &value);
+    return name;
+}
+
+static bool is_option(enum cli_command command, struct span word)
+{
+    struct span name = name_of(word);
+    switch (command) {
+    case CLI_SERVE:
+    case CLI_COLLECT:
+    case CLI_CHECK:
+    case CLI_HEALTH:
+        return span_starts(name, SPAN("--")) && config_is_option(span_skip(name, 2));
+    case CLI_HTPASSWD:
+    case CLI_VERSION:
+    case CLI_HELP:
+    case CLI_REFERENCE:
+        return false;
+    }
+    return false;
+}
+
+static enum rc add_option(struct words *w, struct cli *cli, const char *word)
+{
+    struct config_flag flag = {.key = span_skip(name_of(span_of(word)), 2)};
+    if (cli->flag_count == CLI_FLAGS_MAX)
+        return fail(w, "one flag too many", word);
+    enum rc rc = take_value(w, word, &flag.value);
+    if (rc == RC_OK)
+        cli->flags[cli->flag_count++] = flag;
+    return rc;
+}
+
+static enum rc set_cost(struct words *w, struct cli *cli, const char *word)
+{
+    struct span value;
+    uint64_t cost = 0;
+    enum rc rc = take_value(w, word, &value);
+    if (rc != RC_OK)
+        return rc;
+    if (!span_to_u64(value, &cost) || cost < CLI_COST_MIN || cost > CLI_COST_MAX)
+        return fail(w, "a number from 4 to 17 is expected", word);
+    cli->cost = (unsigned)cost;
+    return RC_OK;
+}
+
+static enum rc take_flag(struct words *w, struct cli *cli, const char *word)
+{
+    struct span s = span_of(word);
+    if (is_option(cli->command, s))
+        return add_option(w, cli, word);
+    if (cli->command == CLI_HTPASSWD && span_eq(name_of(s), SPAN("--cost")))
+        return set_cost(w, cli, word);
+    if (cli->command == CLI_COLLECT && set_flags(cli, s))
+        return RC_OK;
+    return fail(w, "unknown flag", word);
+}
+
 /* ---- Lines. ----------------------------------------------------------------------------- */
 
-/* What stands behind the command: at most one operand, and its flags. */
-static enum rc parse_rest(int argc, char *const *argv, const struct command *command,
-                          struct cli *out, struct fault *f)
+static enum rc take_operand(const struct words *w, struct cli *cli, const char *word)
 {
-    struct cli cli = {.command = command->command, .config_path = NULL};
-    int most = command->operand != NULL ? CLI_OPERANDS_MAX : 0;
-    int operands = 0;
+    if (w->command->operand == NULL || cli->operand != NULL)
+        return fail(w, "one argument too many", word);
+    cli->operand = word;
+    if (cli->command != CLI_HELP || find_command(span_of(word)) != NULL)
+        return RC_OK;
+    if (!span_eq(span_of(word), SPAN("options")))
+        return fault(w->fault, RC_UNSUPPORTED, "unknown command: %s", word);
+    cli->command = CLI_REFERENCE;
+    return RC_OK;
+}
 
-    for (int i = 0; i < argc; i++) {
-        struct span s = span_of(argv[i]);
-        if (asks_for_help(s)) {
+/* What stands behind the command: at most one operand, and its flags. */
+static enum rc parse_rest(struct words *w, struct cli *out)
+{
+    struct cli cli = {.command = w->command->command, .cost = CLI_COST};
+    enum rc rc = RC_OK;
+    while (*w->next != NULL && rc == RC_OK) {
+        const char *word = *w->next++;
+        if (asks_for_help(span_of(word))) {
             *out = (struct cli){.command = CLI_HELP};
             return RC_OK;
         }
-        if (cli.command == CLI_COLLECT && is_flag(s) && set_flags(&cli, s))
-            continue;
-        if (is_flag(s))
-            return fault(f, RC_UNSUPPORTED, "%s: unknown flag: %s", command->names[0], argv[i]);
-        if (++operands > most)
-            return fault(f, RC_UNSUPPORTED, "%s: one argument too many: %s", command->names[0],
-                         argv[i]);
-        if (cli.command == CLI_HELP && find_command(s) == NULL)
-            return fault(f, RC_UNSUPPORTED, "unknown command: %s", argv[i]);
-        if (cli.command == CLI_SERVE || cli.command == CLI_COLLECT)
-            cli.config_path = argv[i];
+        rc = is_flag(span_of(word)) ? take_flag(w, &cli, word) : take_operand(w, &cli, word);
     }
-    *out = cli;
-    return RC_OK;
+    if (rc == RC_OK && cli.command == CLI_HTPASSWD && cli.operand == NULL)
+        rc = fault(w->fault, RC_UNSUPPORTED, "htpasswd: the name of a user is missing");
+    if (rc == RC_OK)
+        *out = cli;
+    return rc;
 }
 
 enum rc cli_parse(int argc, char *const *argv, struct cli *out, struct fault *f)
@@ -153,7 +260,8 @@ enum rc cli_parse(int argc, char *const *argv, struct cli *out, struct fault *f)
     if (command == NULL)
         return fault(f, RC_UNSUPPORTED, "unknown %s: %s",
                      is_flag(span_of(argv[1])) ? "flag" : "command", argv[1]);
-    return parse_rest(argc - 2, argv + 2, command, out, f);
+    struct words words = {.command = command, .next = argv + 2, .fault = f};
+    return parse_rest(&words, out);
 }
 
 void cli_add_usage(struct buf *b)

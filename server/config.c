@@ -184,7 +184,7 @@ const char *config_follow(struct config *c, const struct config *running)
     for (const struct conf_option *o = config_table; o < config_table + config_table_count; o++) {
         if (conf_same(o, c, running))
             continue;
-        if (o->reload == CONF_RESTART)
+        if ((o->rules & CONF_RESTART) != 0)
             keep(c, running, o);
         else
             changed = arena_printf(&c->arena, "%s%s%s", changed, *changed ? ", " : "", o->key);
@@ -199,18 +199,4 @@ void config_free(struct config *c)
     conf_free(c->conf);
     arena_fini(&c->arena);
     free(c);
-}
-
-void config_add_help(struct buf *b)
-{
-    buf_add_str(b,
-                "Options (\"http.addr\" is addr in [http] of an ini file, addr: below http: of a "
-                "yaml file,\nand the environment's REGISTRY_HTTP_ADDR):\n");
-    for (size_t i = 0; i < config_table_count; i++) {
-        const struct conf_option *o = &config_table[i];
-        if (o->type == CONF_LATER || o->type == CONF_REFUSED)
-            continue;
-        buf_printf(b, "  %s (%s)\n      %s\n", o->key, o->initial[0] ? o->initial : "empty",
-                   o->help);
-    }
 }

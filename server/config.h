@@ -119,7 +119,12 @@ void config_free(struct config *c);
  * each. Returns the keys of the others that differ, joined by ", ", in c's memory; empty: none. */
 const char *config_follow(struct config *c, const struct config *running);
 
-/* The options with their defaults, for `help`. */
+/* May the key be an option's? What stands below one that takes any key is one, too. */
+bool config_is_option(struct span key);
+/* The options with their defaults, for `help`, and as the table in the README. */
 void config_add_help(struct buf *b);
+void config_add_reference(struct buf *b);
+/* "key = value  ; where it comes from", a line each; secrets are "***". */
+void config_add_effective(struct buf *b, const struct config *c);
 
 #endif

@@ -13,6 +13,8 @@
 #include "lib/log.h"
 #include "server/cli.h"
 #include "server/collect.h"
+#include "server/healthcheck.h"
+#include "server/htpasswd.h"
 #include "server/listen.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -23,25 +25,37 @@ static void print_fault(FILE *to, const char *what, const struct fault *f)
         (void)fprintf(to, "%s%s\n", what, i->detail ? i->detail : rc_name(i->rc));
 }
 
-static void print_usage(FILE *to)
+/* What add makes, printed. */
+static void print(FILE *to, void (*add)(struct buf *b))
 {
     struct buf b;
     buf_init(&b);
-    cli_add_usage(&b);
+    add(&b);
     (void)fputs(b.p, to);
     buf_fini(&b);
 }
 
 static int help(void)
 {
-    struct buf b;
-    buf_init(&b);
-    cli_add_usage(&b);
-    buf_add_char(&b, '\n');
-    config_add_help(&b);
-    (void)fputs(b.p, stdout);
-    buf_fini(&b);
+    print(stdout, cli_add_usage);
+    (void)putchar('\n');
+    print(stdout, config_add_help);
     return EXIT_SUCCESS;
+}
+
+static struct config_sources sources_of(const struct cli *cli)
+{
+    return (struct config_sources){
+        .path = cli->operand, .env = environ, .flags = cli->flags, .flag_count = cli->flag_count};
+}
+
+static enum rc load(const struct cli *cli, struct config **config, struct fault *f)
+{
+    struct config_sources from = sources_of(cli);
+    enum rc rc = config_load(&from, config, f);
+    if (rc != RC_OK)
+        print_fault(stderr, "configuration error: ", f);
+    return rc;
 }
 
 static void log_start(const struct config *config, const struct server *s)
@@ -66,18 +80,45 @@ static void raise_descriptor_limit(void)
 static int collect(const struct cli *cli, struct fault *f)
 {
     struct config *config = NULL;
-    if (!cli->config_path && !config_path_of(environ)) {
+    if (!cli->operand && !config_path_of(environ)) {
         (void)fputs("configuration error: configuration path unspecified\n", stderr);
-        print_usage(stderr);
+        print(stderr, cli_add_usage);
         return EXIT_FAILURE;
     }
-    struct config_sources from = {.path = cli->config_path, .env = environ};
-    if (config_load(&from, &config, f) != RC_OK) {
-        print_fault(stderr, "configuration error: ", f);
+    if (load(cli, &config, f) != RC_OK)
         return EXIT_FAILURE;
-    }
     log_setup(LOG_WARN, (enum log_format)config->log_format, STDERR_FILENO);
     int status = collect_command(cli, config);
+    config_free(config);
+    return status;
+}
+
+/* Errors as they are, so that an editor finds the line. */
+static int check(const struct cli *cli, struct fault *f)
+{
+    struct config_sources from = sources_of(cli);
+    struct config *config = NULL;
+    struct buf b;
+    if (config_load(&from, &config, f) != RC_OK) {
+        print_fault(stderr, "", f);
+        return EXIT_FAILURE;
+    }
+    buf_init(&b);
+    config_add_effective(&b, config);
+    (void)fputs(b.p, stdout);
+    buf_fini(&b);
+    for (size_t i = 0; conf_warning(config->conf, i); i++)
+        (void)fprintf(stderr, "warning: %s\n", conf_warning(config->conf, i));
+    config_free(config);
+    return EXIT_SUCCESS;
+}
+
+static int healthcheck(const struct cli *cli, struct fault *f)
+{
+    struct config *config = NULL;
+    if (load(cli, &config, f) != RC_OK)
+        return EXIT_FAILURE;
+    int status = healthcheck_command(config);
     config_free(config);
     return status;
 }
@@ -87,7 +128,7 @@ static int serve(const struct cli *cli, struct fault *f)
     struct settings *settings = NULL;
     struct store *store = NULL;
     struct server server;
-    struct config_sources from = {.path = cli->config_path, .env = environ};
+    struct config_sources from = sources_of(cli);
     if (settings_load(&from, &settings, f) != RC_OK) {
         print_fault(stderr, "configuration error: ", f);
         return EXIT_FAILURE;
@@ -120,7 +161,7 @@ static int run_command(int argc, char **argv, struct fault *f)
     struct cli cli;
     if (cli_parse(argc, argv, &cli, f) != RC_OK) {
         print_fault(stderr, "Error: ", f);
-        print_usage(stderr);
+        print(stderr, cli_add_usage);
         return EXIT_FAILURE;
     }
     switch (cli.command) {
@@ -128,11 +169,20 @@ static int run_command(int argc, char **argv, struct fault *f)
         return serve(&cli, f);
     case CLI_COLLECT:
         return collect(&cli, f);
+    case CLI_CHECK:
+        return check(&cli, f);
+    case CLI_HTPASSWD:
+        return htpasswd_command(&cli);
+    case CLI_HEALTH:
+        return healthcheck(&cli, f);
     case CLI_VERSION:
         (void)puts(CLI_VERSION_TEXT);
         return EXIT_SUCCESS;
     case CLI_HELP:
         return help();
+    case CLI_REFERENCE:
+        print(stdout, config_add_reference);
+        return EXIT_SUCCESS;
     }
     return EXIT_FAILURE;
 }

@@ -40,7 +40,7 @@ const struct conf_option config_table[] = {
      "answer with URLs that have no host"},
     {"http.draintimeout", CONF_DURATION, AT(drain_timeout), "8s", CONF_RELOAD, NULL,
      "on SIGTERM, how long running requests may take to end; 0: they are cut off"},
-    {"http.secret", CONF_STRING, AT(http_secret), "", CONF_RELOAD, NULL,
+    {"http.secret", CONF_STRING, AT(http_secret), "", CONF_RELOAD | CONF_SECRET, NULL,
      "accepted and of no effect: this server keeps no state at the client"},
     {"http.timeout.head", CONF_DURATION, AT(timeout_head), "30s", CONF_RELOAD, NULL,
      "how long the head of a request may take to arrive"},

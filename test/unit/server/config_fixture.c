@@ -43,7 +43,10 @@ void fixture_write(struct fixture *x, const char *suffix, const char *text, size
 
 enum rc fixture_try(struct fixture *x, const char *path, const char *const *env)
 {
-    struct config_sources from = {.path = path, .env = (char *const *)env};
+    struct config_sources from = {.path = path,
+                                  .env = (char *const *)env,
+                                  .flags = &x->flag,
+                                  .flag_count = x->flag.key.n > 0};
     return config_load(&from, &x->config, &x->fault);
 }
 

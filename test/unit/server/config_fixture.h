@@ -12,6 +12,7 @@ extern const char *const no_env[];
 struct fixture {
     char path[64]; /* a file of this test's own; empty: there is none */
     struct config *config;
+    struct config_flag flag; /* key.n 0: there is none */
     struct arena arena;
     struct fault fault;
 };

@@ -124,30 +124,36 @@ static void test_each_row_from_each_source(void **state)
     (void)state;
     for (size_t i = 0; i < config_table_count; i++) {
         const struct conf_option *o = &config_table[i];
-        struct fixture ini, yaml, env;
+        struct fixture ini, yaml, env, flag;
         if (!is_settable(o))
             continue;
         fixture_begin(&ini);
         fixture_begin(&yaml);
         fixture_begin(&env);
+        fixture_begin(&flag);
         const char *value = other_value(o, &ini.arena);
         const char *key = key_of(o, &ini.arena);
         const char *variables[] = {as_variable(key, value, &ini.arena), NULL};
         fixture_load(&ini, ".ini", as_ini(key, value, &ini.arena), no_env);
         fixture_load(&yaml, ".yml", as_yaml(key, value, &ini.arena), no_env);
         fixture_load(&env, NULL, NULL, variables);
+        flag.flag = (struct config_flag){span_of(key), span_of(value)};
+        fixture_load(&flag, NULL, NULL, no_env);
         for (size_t k = 0; k < config_table_count; k++) {
             if (!is_settable(&config_table[k]))
                 continue;
             assert_same(ini.config, yaml.config, &config_table[k]);
             assert_same(ini.config, env.config, &config_table[k]);
+            assert_same(ini.config, flag.config, &config_table[k]);
         }
         assert_int_equal(conf_source_of(ini.config->conf, o->key), CONF_FROM_FILE);
         assert_int_equal(conf_source_of(yaml.config->conf, o->key), CONF_FROM_FILE);
         assert_int_equal(conf_source_of(env.config->conf, o->key), CONF_FROM_ENV);
+        assert_int_equal(conf_source_of(flag.config->conf, o->key), CONF_FROM_FLAG);
         fixture_end(&ini);
         fixture_end(&yaml);
         fixture_end(&env);
+        fixture_end(&flag);
     }
 }
 
