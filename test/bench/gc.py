@@ -3,8 +3,8 @@
 
     ./dev bench gc
 
-BENCH_IMAGES sets how many images there are (5000). Half of them were deleted. The original has to be stopped for its
-collection; this server serves meanwhile.
+BENCH_IMAGES sets how many images there are (5000). Half of them were deleted, or have lost their tags. The original has
+to be stopped for its collection; this server serves meanwhile.
 """
 
 import itertools
@@ -50,8 +50,9 @@ def write(path, data):
 class Writer:
     """Images as the registry image lays them out."""
 
-    def __init__(self, root):
+    def __init__(self, root, untagged):
         self.volume = Volume(root)
+        self.untagged = untagged
         self.random = random.Random("bench")
         self.written = set()
 
@@ -74,6 +75,9 @@ class Writer:
         for data in [config, *layers]:
             self.layer(name, data)
         digest = self.blob(manifest(config, layers))
+        if deleted and self.untagged:
+            write(self.volume.revision(name, digest), digest.encode())
+            return
         if deleted:
             # what deleting leaves: the directory of the revision, without its link
             os.makedirs(self.volume.revision(name, digest).parent)
@@ -95,11 +99,11 @@ class Writer:
 # the collections
 
 
-def of_the_original(folder, root):
+def of_the_original(folder, root, *words):
     """(seconds, seconds of CPU)"""
     original = Original(folder, root)
     before, begun = os.times(), time.monotonic()
-    original.collect()
+    original.collect(*words)
     seconds, after = time.monotonic() - begun, os.times()
     return seconds, (after.children_user + after.children_system - before.children_user - before.children_system)
 
@@ -203,23 +207,24 @@ def verdict(good):
     return "" if good else "   <- misses its target"
 
 
-def compare(folder):
+def compare(folder, untagged):
     """The two collections; leaves the server running on what it has collected."""
     root = folder / "ours" / "root"
     root.mkdir(parents=True)
     begun = time.monotonic()
-    Writer(root).fill()
+    Writer(root, untagged).fill()
     copy = folder / "copy"
     shutil.copytree(root, copy)
     blobs = len(Volume(copy).blobs())
-    print(f"{IMAGES} images in {REPOSITORIES} repositories, half of them deleted; {blobs} blobs; written in "
+    fate = "without a tag" if untagged else "deleted"
+    print(f"\n{IMAGES} images in {REPOSITORIES} repositories, half of them {fate}; {blobs} blobs; written in "
           f"{time.monotonic() - begun:.0f} s below {folder}")
-    (folder / "original").mkdir()
-    wall, cpu = of_the_original(folder / "original", copy)
+    (folder / "original").mkdir(parents=True)
+    wall, cpu = of_the_original(folder / "original", copy, *(["--delete-untagged"] if untagged else []))
     server = Server(folder / "ours", environment={"REGISTRY_LOG_LEVEL": "warn"})
     server.start()
-    dry_wall, dry_cpu, _ = of_ours(server, dry_run=True)
-    our_wall, our_cpu, report = of_ours(server)
+    dry_wall, dry_cpu, _ = of_ours(server, dry_run=True, delete_untagged=untagged)
+    our_wall, our_cpu, report = of_ours(server, delete_untagged=untagged)
     assert (report["outcome"], report["skipped"]) == ("done", []), report
     print(f"{'':26}{'seconds':>10}{'CPU':>10}")
     print(f"{'the original, stopped':26}{wall:10.2f}{cpu:10.2f}")
@@ -253,8 +258,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="registry-bench-", dir=place) as folder:
         server = None
         try:
-            server, good = compare(pathlib.Path(folder))
-            good = notice(server) and good
+            server, good = compare(pathlib.Path(folder) / "untagged", untagged=True)
+            server.stop()
+            server, good_too = compare(pathlib.Path(folder) / "deleted", untagged=False)
+            good = notice(server) and good and good_too
         finally:
             if server:
                 server.stop()
