@@ -69,7 +69,7 @@ const struct gc_report *gc_report(const struct gc *gc)
 
 void gc_line(struct gc *gc, const char *fmt, ...)
 {
-    char text[1024];
+    char text[1536];
     va_list args;
     if (!gc->options.line)
         return;
@@ -77,6 +77,12 @@ void gc_line(struct gc *gc, const char *fmt, ...)
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     gc->options.line(gc->options.line_ctx, text);
+}
+
+void gc_deleting(struct gc *gc, const char *what, struct store_place where)
+{
+    if (!gc->options.dry_run)
+        gc_line(gc, "\t%s: %s", what, where.s);
 }
 
 void gc_skip(struct gc *gc, const char *reason, const char *fmt, ...)

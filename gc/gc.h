@@ -38,8 +38,8 @@ struct gc_options {
     bool delete_untagged;   /* manifests that no tag reaches go too */
     uint64_t grace_ms;      /* how long a pin holds */
     uint64_t upload_age_ms; /* uploads begun so long ago go; 0: none do */
-    /* Gets each line of the registry image's `garbage-collect`, without its newline. NULL: not
-     * wanted. Called by gc_step. */
+    /* Gets each line of the registry image's `garbage-collect`, without its newline; one that it
+     * would log ("Deleting blob: …") begins with a tab. NULL: not wanted. Called by gc_step. */
     void (*line)(void *ctx, const char *text);
     void *line_ctx;
 };

@@ -94,6 +94,8 @@ struct gc {
 /* gc.c */
 uint64_t gc_now_us(void);
 PRINTF_LIKE(2, 3) void gc_line(struct gc *gc, const char *fmt, ...);
+/* Says that something was removed, unless the run is dry. */
+void gc_deleting(struct gc *gc, const char *what, struct store_place where);
 /* Names what was not understood. */
 PRINTF_LIKE(3, 4) void gc_skip(struct gc *gc, const char *reason, const char *fmt, ...);
 /* The same of a removal that failed. */

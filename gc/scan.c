@@ -230,6 +230,8 @@ static void try_manifest(struct gc *gc, int i)
         node->state = NODE_REMOVED;
         s->removed++;
         gc->report.manifests_deleted++;
+        if (gc->options.line)
+            gc_deleting(gc, "deleting manifest", place_of_manifest(s->repo, &node->digest));
     } else {
         graph_mark(&s->graph, i);
         s->manifests_settle |= settles(gc, v);
@@ -326,6 +328,15 @@ static void skip_link(struct gc *gc, const struct found *found, const struct fau
     skip_found(gc, &bad);
 }
 
+static void tell_link(struct gc *gc, const struct digest *d)
+{
+    struct name repo = gc->scan.repo;
+    if (!gc->options.line)
+        return;
+    gc_line(gc, "%.*s: layer link eligible for deletion: %s", SPAN_ARG(repo.s), digest_print(d).s);
+    gc_deleting(gc, "Deleting layer link path", place_of_layer(repo, d));
+}
+
 static void try_layer(struct gc *gc, const struct found *found)
 {
     struct scan *s = &gc->scan;
@@ -344,8 +355,7 @@ static void try_layer(struct gc *gc, const struct found *found)
         gc->report.links_pinned += rc == RC_OK;
     } else if (v != VERDICT_GONE) {
         gc->report.links_deleted++;
-        gc_line(gc, "%.*s: layer link eligible for deletion: %s", SPAN_ARG(s->repo.s),
-                digest_print(&found->digest).s);
+        tell_link(gc, &found->digest);
     }
     arena_fini(&a);
 }

@@ -36,6 +36,8 @@ static void try_blob(struct gc *gc, const struct digest *d, uint64_t size)
         gc_trouble(gc, rc, &f, digest_print(d).s);
     if (rc == RC_OK && v == VERDICT_REMOVED) {
         gc->report.blobs_deleted++;
+        if (gc->options.line)
+            gc_deleting(gc, "Deleting blob", place_of_blob(d));
         gc->report.bytes_freed += size;
     } else if (v != VERDICT_GONE) {
         keep(gc, size);

@@ -27,8 +27,7 @@ static void wait_ms(unsigned ms)
 
 static void print_line(void *ctx, const char *text)
 {
-    progress_erase(ctx);
-    (void)puts(text);
+    progress_line(ctx, span_of(text));
 }
 
 static struct gc_options options_of(const struct config *c, const struct gc_request *r,

@@ -174,6 +174,19 @@ static enum rc start_ours(struct remote *r)
     return rc;
 }
 
+/* How many bytes of it were whole lines. */
+static size_t print_whole_lines(struct progress *p, struct span text)
+{
+    struct span line, rest = text;
+    size_t whole = 0;
+    while (span_cut(rest, '\n', &line, &rest)) {
+        progress_line(p, line);
+        whole += line.n + 1;
+    }
+    (void)fflush(stdout);
+    return whole;
+}
+
 /* What the run has said since the last time. */
 static enum rc print_lines(struct remote *r)
 {
@@ -185,10 +198,7 @@ static enum rc print_lines(struct remote *r)
     if (rc != RC_OK)
         return rc;
     if (a.rc == RC_OK && a.body.n > 0) {
-        progress_erase(r->progress);
-        (void)fwrite(a.body.p, 1, a.body.n, stdout);
-        (void)fflush(stdout);
-        r->lines += a.body.n;
+        r->lines += print_whole_lines(r->progress, buf_span(&a.body));
     }
     admin_answer_fini(&a);
     return RC_OK;

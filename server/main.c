@@ -87,7 +87,7 @@ static int collect(const struct cli *cli, struct fault *f)
     }
     if (load(cli, &config, f) != RC_OK)
         return EXIT_FAILURE;
-    log_setup(LOG_WARN, (enum log_format)config->log_format, STDERR_FILENO);
+    log_setup(LOG_INFO, (enum log_format)config->log_format, STDERR_FILENO);
     int status = collect_command(cli, config);
     config_free(config);
     return status;

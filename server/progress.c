@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "lib/log.h"
+
 #define ERASE "\r\033[K"
 
 void progress_init(struct progress *p)
@@ -48,4 +50,15 @@ void progress_erase(struct progress *p)
     (void)fputs(ERASE, stderr);
     (void)fflush(stderr);
     p->drawn = false;
+}
+
+void progress_line(struct progress *p, struct span line)
+{
+    progress_erase(p);
+    if (line.n > 0 && line.p[0] == '\t') {
+        (void)fflush(stdout);
+        log_info("%.*s", SPAN_ARG(span_skip(line, 1)));
+    } else {
+        (void)printf("%.*s\n", SPAN_ARG(line));
+    }
 }

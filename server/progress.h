@@ -7,6 +7,7 @@
 #define SERVER_PROGRESS_H
 
 #include "gc/report.h"
+#include "lib/span.h"
 
 struct progress {
     bool on, drawn;
@@ -16,5 +17,8 @@ void progress_init(struct progress *p);
 void progress_draw(struct progress *p, const struct gc_report *r);
 /* Before anything else is printed. */
 void progress_erase(struct progress *p);
+
+/* A line of the run, on standard output; one that begins with a tab goes to the log. */
+void progress_line(struct progress *p, struct span line);
 
 #endif

@@ -208,6 +208,28 @@ bool layout_is_reserved(const char *entry)
     return entry[0] == '_' || entry[0] == '.';
 }
 
+static struct store_place place_of(struct path p)
+{
+    struct store_place place;
+    (void)snprintf(place.s, sizeof(place.s), "/%s", p.s);
+    return place;
+}
+
+struct store_place place_of_blob(const struct digest *d)
+{
+    return place_of(layout_blob_dir(d));
+}
+
+struct store_place place_of_layer(struct name repo, const struct digest *d)
+{
+    return place_of(layout_layer(repo, d));
+}
+
+struct store_place place_of_manifest(struct name repo, const struct digest *d)
+{
+    return place_of(layout_revision(repo, d));
+}
+
 struct path layout_link_in(struct path dir)
 {
     return layout_below(dir, "link");

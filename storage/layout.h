@@ -6,7 +6,7 @@
 #ifndef STORAGE_LAYOUT_H
 #define STORAGE_LAYOUT_H
 
-#include "lib/name.h"
+#include "storage/storage.h"
 
 /* A path relative to the root directory. Everything valid fits: a name has 255
  * characters at most, a tag 128, a digest's hex 128. */

@@ -223,6 +223,14 @@ void walk_end(struct walk *w);                     /* w may be NULL */
 enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
                       struct oci_manifest *out, struct fault *f) MUST_CHECK;
 
+/* Where things are, for people: "/docker/registry/v2/blobs/sha256/ab/abcd…". */
+struct store_place {
+    char s[1100];
+};
+struct store_place place_of_blob(const struct digest *d);
+struct store_place place_of_layer(struct name repo, const struct digest *d);
+struct store_place place_of_manifest(struct name repo, const struct digest *d);
+
 /* ---- For the collection: removing. ------------------------------------------------------
  *
  * The caller has found that nothing it has read needs a thing. These look for what a client has

@@ -490,10 +490,37 @@ static void test_old_uploads(void **state)
     assert_int_equal(upload_size(s->store, app, span_of(old.s), &size, NULL), RC_UPLOAD_UNKNOWN);
 }
 
+/* Without what it logs. */
 static void add_line(void *ctx, const char *text)
 {
     struct buf *b = ctx;
-    buf_printf(b, "%s\n", text);
+    if (text[0] != '\t')
+        buf_printf(b, "%s\n", text);
+}
+
+static void count_log(void *ctx, const char *text)
+{
+    unsigned *n = ctx;
+    *n += strncmp(text, "\tDeleting blob: /docker/registry/v2/blobs/sha256/", 49) == 0;
+    *n += strncmp(text, "\tDeleting layer link path: /docker/registry/v2/repositories/app/_layers/",
+                  72) == 0;
+}
+
+static void test_log_lines(void **state)
+{
+    struct shelf *s = *state;
+    unsigned n = 0;
+    (void)push_image(s, "app", "1", IMAGE(1, 2));
+    (void)push_blob(s, "app", 3);
+    pass(s, 2 * HOUR_MS);
+    s->options.line = count_log;
+    s->options.line_ctx = &n;
+    s->options.dry_run = true;
+    (void)shelf_collect(s);
+    assert_int_equal(n, 0);
+    s->options.dry_run = false;
+    (void)shelf_collect(s);
+    assert_int_equal(n, 2);
 }
 
 /* As the registry image prints them, to the blank at the end. */
@@ -573,6 +600,7 @@ int main(void)
         SHELF_TEST(test_stop),
         SHELF_TEST(test_old_uploads),
         SHELF_TEST(test_lines),
+        SHELF_TEST(test_log_lines),
         SHELF_TEST(test_dry_run_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
