@@ -30,15 +30,17 @@ def binary_path(asan):
 
 
 class Server:
-    """`folder` gets the root and the output; `environment` adds to the settings below and wins."""
+    """`folder` gets the root and the output; `environment` adds to the settings below and wins, and `arguments` to
+    the command line."""
 
-    def __init__(self, folder, asan=False, environment=(), config=None):
+    def __init__(self, folder, asan=False, environment=(), config=None, arguments=()):
         self.folder = pathlib.Path(folder)
         self.root = self.folder / "root"
         self.root.mkdir(parents=True, exist_ok=True)
         self.asan = asan
         self.environment = dict(environment)
         self.config = config
+        self.arguments = list(arguments)
         self.process = None
         self.port = None
         self.runs = 0
@@ -66,7 +68,7 @@ class Server:
             self.errors_path = self.folder / f"stderr.{self.runs}"
             self.output_path = self.folder / f"stdout.{self.runs}"
             with open(self.errors_path, "wb") as errors, open(self.output_path, "wb") as output:
-                command = [str(binary), "serve"] + ([str(self.config)] if self.config else [])
+                command = [str(binary), "serve", *self.arguments] + ([str(self.config)] if self.config else [])
                 self.process = process.start(command, env=self._environment(), cwd=self.folder,
                                              stdout=output, stderr=errors)
             if self._came_up():
