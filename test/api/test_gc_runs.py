@@ -18,7 +18,7 @@ from harness.waiting import wait_until
 REPO = "some/repo"
 COUNTED = ("repositories", "manifests", "links", "uploads", "blobs", "bytes", "blobs_marked", "blobs_eligible",
            "blobs_deleted", "bytes_freed", "blobs_pinned", "bytes_reclaimable", "manifests_deleted", "links_deleted",
-           "uploads_deleted", "skipped_count")
+           "uploads_deleted", "repositories_deleted", "skipped_count")
 ATTEMPTS = 10
 
 

@@ -147,7 +147,7 @@ def test_step_8_collect(shell, walk, volume):
     done = shell(COLLECT)
     eligible = walk["own parts"]
     lines = done.stdout.splitlines()
-    assert [line for line in lines if line in ("nginx", "ubuntu")] == ["nginx", "ubuntu"]
+    assert sorted(line for line in lines if line in ("nginx", "ubuntu")) == ["nginx", "ubuntu"]
     for name, tag in (("ubuntu", "19.10"), ("nginx", "latest")):
         assert f"{name}: marking manifest {walk['digests'][f'{name}:{tag}']} " in lines
     for digest in parts("19.10").keys() - {walk["digests"]["ubuntu:19.10"]}:
@@ -157,6 +157,9 @@ def test_step_8_collect(shell, walk, volume):
     listed = {line.rpartition(" ")[2] for line in lines[counted + 1:]
               if line.startswith("blob eligible for deletion: ")}
     assert listed == set(eligible)
+    for digest in eligible:
+        algorithm, _, text = digest.partition(":")
+        assert f"Deleting blob: /docker/registry/v2/blobs/{algorithm}/{text[:2]}/{text}" in done.stderr
     assert before - volume.bytes() == sum(eligible.values())
     assert not eligible.keys() & volume.blobs().keys()
 
