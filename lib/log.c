@@ -6,8 +6,10 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,13 +21,45 @@ static struct {
     _Atomic(enum log_level) level;
     _Atomic(enum log_format) format;
     atomic_int fd;
-} settings = {LOG_INFO, LOG_TEXT, STDERR_FILENO};
+    pthread_rwlock_t lock; /* for the fields: every line reads them */
+    struct log_field *fields;
+} settings = {
+    .level = LOG_INFO, .format = LOG_TEXT, .fd = STDERR_FILENO, .lock = PTHREAD_RWLOCK_INITIALIZER};
 
 void log_setup(enum log_level level, enum log_format format, int fd)
 {
     settings.level = level;
     settings.format = format;
     settings.fd = fd;
+}
+
+static struct log_field *copy_fields(const struct log_field *fields)
+{
+    size_t count = 0, bytes = 0;
+    for (const struct log_field *f = fields; f && f->key; f++, count++)
+        bytes += strlen(f->key) + 1 + f->value.n;
+    if (count == 0)
+        return NULL;
+    struct log_field *copy = must_calloc((count + 1) * sizeof(*copy) + bytes);
+    char *text = (char *)(copy + count + 1);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = strlen(fields[i].key) + 1;
+        copy[i] = (struct log_field){memcpy(text, fields[i].key, n),
+                                     span_from(text + n, fields[i].value.n)};
+        memcpy(text + n, fields[i].value.p, fields[i].value.n);
+        text += n + fields[i].value.n;
+    }
+    return copy;
+}
+
+void log_set_fields(const struct log_field *fields)
+{
+    struct log_field *fresh = copy_fields(fields);
+    (void)pthread_rwlock_wrlock(&settings.lock);
+    struct log_field *old = settings.fields;
+    settings.fields = fresh;
+    (void)pthread_rwlock_unlock(&settings.lock);
+    free(old);
 }
 
 bool log_enabled(enum log_level level)
@@ -91,7 +125,9 @@ static void add_text(struct buf *line, const char *key, struct span value)
 
 static void add_json(struct buf *line, const char *key, struct span value)
 {
-    buf_printf(line, "%c\"%s\":\"", line->n ? ',' : '{', key);
+    buf_add_str(line, line->n ? ",\"" : "{\"");
+    buf_add_json(line, span_of(key));
+    buf_add_str(line, "\":\"");
     buf_add_json(line, value);
     buf_add_char(line, '"');
 }
@@ -104,6 +140,7 @@ static void add(struct buf *line, enum log_format format, const char *key, struc
         add_text(line, key, value);
         return;
     case LOG_JSON:
+    case LOG_LOGSTASH:
         add_json(line, key, value);
         return;
     }
@@ -119,7 +156,28 @@ static void add_time(struct buf *line, enum log_format format)
     size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
     int m = snprintf(fraction, sizeof(fraction), ".%09ldZ", now.tv_nsec);
     memcpy(text + n, fraction, (size_t)m + 1);
-    add(line, format, "time", span_of(text));
+    add(line, format, format == LOG_LOGSTASH ? "@timestamp" : "time", span_of(text));
+}
+
+static void add_fields(struct buf *line, enum log_format format, const struct log_field *fields)
+{
+    for (; fields && fields->key && line->n < LINE_MAX_BYTES; fields++)
+        add(line, format, fields->key, fields->value);
+}
+
+static void add_all(struct buf *line, enum log_format format, enum log_level level,
+                    struct span message, const struct log_field *fields)
+{
+    add_time(line, format);
+    if (format == LOG_LOGSTASH)
+        add(line, format, "@version", SPAN("1"));
+    add(line, format, "level", span_of(level_name(level)));
+    add(line, format, format == LOG_LOGSTASH ? "message" : "msg", message);
+    add_fields(line, format, fields);
+    (void)pthread_rwlock_rdlock(&settings.lock);
+    add_fields(line, format, settings.fields);
+    (void)pthread_rwlock_unlock(&settings.lock);
+    buf_add_str(line, format == LOG_TEXT ? "\n" : "}\n");
 }
 
 void log_line(enum log_level level, const struct log_field *fields, const char *fmt, ...)
@@ -135,12 +193,7 @@ void log_line(enum log_level level, const struct log_field *fields, const char *
 
     struct buf line;
     buf_init(&line);
-    add_time(&line, format);
-    add(&line, format, "level", span_of(level_name(level)));
-    add(&line, format, "msg", span_of(message));
-    for (; fields && fields->key && line.n < LINE_MAX_BYTES; fields++)
-        add(&line, format, fields->key, fields->value);
-    buf_add_str(&line, format == LOG_JSON ? "}\n" : "\n");
+    add_all(&line, format, level, span_of(message), fields);
     while (write(settings.fd, line.p, line.n) < 0 && errno == EINTR)
         ;
     buf_fini(&line);

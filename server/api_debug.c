@@ -5,10 +5,18 @@
  */
 #include "server/api.h"
 #include "server/maint.h"
+#include "server/process.h"
+#include "server/vitals.h"
 
 struct debug_op {
     struct op op;
+    struct span process; /* metrics: those of the process */
 };
+
+static struct debug_op *of(struct op *op)
+{
+    return container_of(op, struct debug_op, op);
+}
 
 static enum rc parse(struct op *op, const struct request *rq)
 {
@@ -24,11 +32,24 @@ static void health_reply(struct op *op, struct reply *r)
     reply_bytes(r, "application/json", running ? SPAN("{\"gc\":\"running\"}\n") : SPAN("{}\n"));
 }
 
+static enum rc metrics_open(struct op *op)
+{
+    struct buf b;
+    buf_init(&b);
+    process_metrics(&b);
+    of(op)->process = arena_span(op->arena, buf_span(&b));
+    buf_fini(&b);
+    return RC_OK;
+}
+
 static void metrics_reply(struct op *op, struct reply *r)
 {
     struct buf b;
     buf_init(&b);
     maint_gc_metrics(op->maint, &b);
+    if (op->vitals)
+        vitals_metrics(op->vitals, &b);
+    buf_add_span(&b, of(op)->process);
     reply_bytes(r, "text/plain; version=0.0.4; charset=utf-8", arena_span(op->arena, buf_span(&b)));
     buf_fini(&b);
 }
@@ -42,5 +63,6 @@ const struct operation api_health = {
 const struct operation api_metrics = {
     .size = sizeof(struct debug_op),
     .parse = parse,
+    .open = metrics_open,
     .reply = metrics_reply,
 };

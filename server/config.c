@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
 #include "server/headers.h"
+#include "server/logs.h"
 
-enum { LOG_FORMAT_LOGSTASH = LOG_JSON + 1, LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
+enum { LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
 enum { GRACE_MIN_MS = 1000, SLICE_MIN_MS = 1, SLICE_MAX_MS = 1000 };
 
 static void settle_gc(struct config *c)
@@ -31,10 +31,6 @@ static void settle_doors(struct config *c)
 {
     if (c->admin_socket[0] == '\0')
         c->admin_socket = arena_printf(&c->arena, "%s/run/admin.sock", c->root_directory);
-    if (strcmp(c->metrics_path, METRICS_PATH) == 0)
-        return;
-    conf_warn(c->conf, "http.debug.prometheus.path: only " METRICS_PATH " is supported yet");
-    c->metrics_path = METRICS_PATH;
 }
 
 /* TLS 1.0 and 1.1 are not spoken by today's OpenSSL, nor by any client that is left. */
@@ -62,10 +58,6 @@ static void settle(struct config *c)
         c->catalog_max = LIST_DEFAULT;
     if (c->tags_max == 0)
         c->tags_max = LIST_DEFAULT;
-    if (c->log_format == LOG_FORMAT_LOGSTASH) {
-        c->log_format = LOG_JSON;
-        conf_warn(c->conf, "log.formatter: logstash is not supported yet, json is used");
-    }
 }
 
 static enum rc read_open_file(FILE *file, const char *path, struct buf *out, struct fault *f)
@@ -113,6 +105,9 @@ const char *config_path_of(char *const *env)
 static enum rc check(struct config *c, struct fault *f)
 {
     struct span prefix = span_of(c->http_prefix), slash = SPAN("/");
+    if (c->metrics_path[0] != '/')
+        return fault(f, RC_INTERNAL, "http.debug.prometheus.path: expected a path, got \"%s\"",
+                     c->metrics_path);
     if (prefix.n == 0 || (span_starts(prefix, slash) && span_ends(prefix, slash)))
         return headers_build(&c->http_headers, &c->arena, &c->extra_headers, f);
     return fault(f, RC_INTERNAL,
@@ -155,6 +150,8 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
     enum rc rc = load_all(c->conf, from, f);
     if (rc == RC_OK)
         rc = check(c, f);
+    if (rc == RC_OK)
+        rc = logs_settle(c, f);
     if (rc != RC_OK) {
         config_free(c);
         return rc;

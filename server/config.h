@@ -26,6 +26,9 @@ enum tls_client_auth {
 };
 
 enum tls_minimum { TLS_MINIMUM_1_2, TLS_MINIMUM_1_3 };
+enum accesslog_format { ACCESSLOG_COMBINED, ACCESSLOG_JSON };
+
+struct log_field;
 
 /* Times are milliseconds. Strings are never NULL. */
 struct config {
@@ -50,7 +53,7 @@ struct config {
     bool http2_disabled;                   /* of no effect */
     const char *debug_addr;                /* as http_addr; empty: there is none */
     bool metrics_enabled;
-    const char *metrics_path; /* always METRICS_PATH: another one is only warned about */
+    const char *metrics_path;
 
     /* admin */
     const char *admin_addr;   /* as http_addr; empty: there is none */
@@ -76,7 +79,11 @@ struct config {
     /* log */
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
+    int loglevel;   /* what log_level is, if only the old name is given */
     bool accesslog_disabled;
+    int accesslog_format;       /* enum accesslog_format */
+    struct conf_map log_fields; /* as given … */
+    struct log_field *fields;   /* … and as log_set_fields takes them; NULL: none */
 
     /* lists; never 0 */
     uint64_t catalog_max;
@@ -86,7 +93,7 @@ struct config {
     struct conf *conf;  /* owned: the strings, the warnings, and where each value came from */
 };
 
-#define METRICS_PATH "/metrics"
+#define METRICS_PATH "/metrics" /* by default, and in the table of endpoints */
 
 enum { CONFIG_THREADS_MIN = 4, CONFIG_THREADS_MAX = 64, CONFIG_FILE_MAX = 1024 * 1024 };
 

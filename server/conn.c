@@ -145,6 +145,7 @@ static void answer_error(struct conn *c, enum rc rc)
     /* OPTIONS has no rows of its own: the methods of those that the path has are its answer. */
     if (rc != RC_BAD_METHOD || c->in.head.method != METHOD_OPTIONS)
         error_reply(&r, rc, &c->run.fault, &c->arena);
+    c->access.code = r.code;
     access_failure(&c->access, rc, &c->run.fault);
     send_reply(c, &r);
     reply_fini(&r);
@@ -243,8 +244,13 @@ static void submit_file(struct conn *c)
 static enum rc make_run(struct conn *c)
 {
     const struct server *s = c->server;
-    struct run_env env = {c->door,  s->store,  c->settings->config,
-                          s->maint, &c->arena, c->wire.ssl != NULL};
+    struct run_env env = {.door = c->door,
+                          .store = s->store,
+                          .config = c->settings->config,
+                          .maint = s->maint,
+                          .vitals = s->vitals,
+                          .arena = &c->arena,
+                          .https = c->wire.ssl != NULL};
     enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc == RC_OK)
         c->run.op->last_try = c->waits == WAITS_MAX;
@@ -270,6 +276,7 @@ static void begin_operation(struct conn *c)
 {
     access_request(&c->access, &c->in.head);
     enum rc rc = make_run(c);
+    access_row(&c->access, c->run.row);
     if (rc != RC_OK)
         answer_error(c, rc);
     else if (run_has_turns(&c->run))
@@ -296,7 +303,7 @@ void conn_begin_request(struct conn *c)
 /* The whole answer has gone out. */
 static void end_answer(struct conn *c)
 {
-    access_end(&c->access, output_body_sent(&c->out));
+    access_end(&c->access, c->in.received, output_body_sent(&c->out));
     output_fini(&c->out);
     set_deadline(c, LINGER_MS);
     c->state = CONN_LINGER;

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "server/conn_state.h"
+#include "server/metrics.h"
+#include "server/vitals.h"
 
 enum { WAIT_MS = 20 }; /* between two looks at a busy upload */
 
@@ -34,7 +36,7 @@ static void on_closed(uv_handle_t *h)
 static void destroy(struct conn *c)
 {
     if (c->state != CONN_READ && c->state != CONN_LINGER)
-        access_abandoned(&c->access, output_body_sent(&c->out));
+        access_abandoned(&c->access, c->in.received, output_body_sent(&c->out));
     else
         c->wire.ops->end(&c->wire); /* between two requests it is no accident */
     c->state = CONN_CLOSING;
@@ -94,7 +96,7 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
     arena_init(&c->arena);
     output_init(&c->out);
     input_init(&c->in, &s->slabs);
-    access_init(&c->access, peer);
+    access_init(&c->access, peer, door, s->vitals->metrics);
     c->next = s->conns;
     if (c->next)
         c->next->prev = c;
@@ -102,6 +104,21 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
     s->conn_count++;
     conn_begin_request(c);
     conn_watch(c);
+}
+
+void conn_metrics(const struct server *s, struct buf *text)
+{
+    static const char *const names[] = {
+        [CONN_READ] = "reading",  [CONN_POOL] = "working",    [CONN_WAIT] = "waiting",
+        [CONN_BODY] = "body",     [CONN_SEND] = "sending",    [CONN_FILE] = "sending_file",
+        [CONN_LINGER] = "ending", [CONN_CLOSING] = "closing",
+    };
+    size_t counts[array_len(names)] = {0};
+    for (const struct conn *c = s->conns; c; c = c->next)
+        counts[c->state] += c->door == DOOR_PUBLIC;
+    metrics_add_head(text, "registry_connections", "gauge", "Clients' connections, by state.");
+    for (size_t i = 0; i < array_len(names); i++)
+        buf_printf(text, "registry_connections{state=\"%s\"} %zu\n", names[i], counts[i]);
 }
 
 /* Each of these may take connections out of the list as it walks. */

@@ -25,6 +25,7 @@
 #include "storage/storage.h"
 
 struct maint;
+struct vitals;
 
 /* What stands in braces in a row's path. */
 enum var { VAR_NAME, VAR_REFERENCE, VAR_DIGEST, VAR_UPLOAD, VAR_COUNT };
@@ -48,7 +49,8 @@ struct request {
 struct op {
     struct store *store;
     const struct config *config;
-    struct maint *maint; /* its thread-safe part */
+    struct maint *maint;   /* its thread-safe part */
+    struct vitals *vitals; /* the same; parse and reply, all of it; NULL: nobody watches */
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */

@@ -91,6 +91,11 @@ static const char *phrase_of(int code)
     return "Error";
 }
 
+const char *error_message(enum rc rc)
+{
+    return rows[rc].message;
+}
+
 bool error_is_ours(enum rc rc)
 {
     /* Who asks at a bad time is told so: that is no failure. */

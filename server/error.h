@@ -26,6 +26,8 @@ void error_reply(struct reply *r, enum rc rc, const struct fault *f, struct aren
  * tell from others; else RC_INTERNAL. */
 enum rc error_rc_of(int code);
 
+/* What it is called to the client. */
+const char *error_message(enum rc rc);
 /* Is it the server's fault, so that it belongs into the log as an error? */
 bool error_is_ours(enum rc rc);
 

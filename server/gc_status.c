@@ -6,6 +6,8 @@
 
 #include <inttypes.h>
 
+#include "server/metrics.h"
+
 void gc_status_begin(struct gc_status *s, const struct gc_request *r, bool refuses)
 {
     s->running = true;
@@ -77,10 +79,22 @@ static void add_metric(struct buf *b, const char *name, const char *type, const 
                name, help, name, type, name, value);
 }
 
+/* What is there, as far as anybody has counted it. */
+static void add_storage(struct buf *b, const struct gc_report *last)
+{
+    bool kept = last->dry_run;
+    metrics_add(b, "registry_storage_blobs", "gauge", "Blobs, as of the last collection.",
+                (double)(last->blobs - (kept ? 0 : last->blobs_deleted)));
+    metrics_add(b, "registry_storage_bytes", "gauge", "Bytes of them.",
+                (double)(last->bytes - (kept ? 0 : last->bytes_freed)));
+}
+
 void gc_status_metrics(const struct gc_status *s, struct buf *b)
 {
     const struct gc_report *last = &s->last; /* zeros before the first */
     const double second_us = 1e6;
+    if (s->runs > 0 && last->outcome == GC_DONE)
+        add_storage(b, last);
     add_metric(b, "running", "gauge", "Is garbage being collected?", s->running);
     add_metric(b, "read_only", "gauge", "Are writes refused for it?", s->refuses);
     add_metric(b, "runs_total", "counter", "Collections that are over.", (double)s->runs);

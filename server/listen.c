@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "server/conn.h"
 #include "server/local.h"
+#include "server/vitals.h"
 
 enum { BACKLOG = 1024, ACCEPTS_PER_EVENT = 64 };
 
@@ -40,6 +41,7 @@ static void turn_away(struct listener *l)
     if (fd >= 0)
         (void)close(fd);
     l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    l->server->vitals->turned_away++;
     log_warn("out of file descriptors: a connection was turned away");
 }
 

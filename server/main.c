@@ -16,6 +16,7 @@
 #include "server/healthcheck.h"
 #include "server/htpasswd.h"
 #include "server/listen.h"
+#include "server/logs.h"
 #include "server/server.h"
 #include "server/settings.h"
 
@@ -134,8 +135,7 @@ static int serve(const struct cli *cli, struct fault *f)
         return EXIT_FAILURE;
     }
     const struct config *config = settings->config;
-    log_setup((enum log_level)config->log_level, (enum log_format)config->log_format,
-              STDERR_FILENO);
+    logs_configure(config);
     raise_descriptor_limit();
     (void)signal(SIGHUP, SIG_IGN); /* until the server takes it: a reload is no reason to end */
     enum rc rc = store_open(config->root_directory, &store, f);

@@ -8,7 +8,8 @@
 
 _Static_assert(LOG_ERROR == 0 && LOG_WARN == 1 && LOG_INFO == 2 && LOG_DEBUG == 3,
                "the words of log.level stand in this order");
-_Static_assert(LOG_TEXT == 0 && LOG_JSON == 1, "the words of log.formatter stand in this order");
+_Static_assert(LOG_TEXT == 0 && LOG_JSON == 1 && LOG_LOGSTASH == 2,
+               "the words of log.formatter stand in this order");
 
 #define AT(member) offsetof(struct config, member)
 #define LATER(key, help)                                                                           \
@@ -58,7 +59,7 @@ const struct conf_option config_table[] = {
     {"http.debug.prometheus.enabled", CONF_BOOL, AT(metrics_enabled), "false", CONF_RELOAD, NULL,
      "metrics for Prometheus at that address"},
     {"http.debug.prometheus.path", CONF_STRING, AT(metrics_path), METRICS_PATH, CONF_RELOAD, NULL,
-     "path of the metrics: " METRICS_PATH " is what there is"},
+     "path of the metrics"},
     {"http.tls.certificate", CONF_STRING, AT(tls_certificate), "", CONF_RELOAD, NULL,
      "file with the certificate and those between it and the CA, in PEM; empty: no TLS"},
     {"http.tls.key", CONF_STRING, AT(tls_key), "", CONF_RELOAD, NULL,
@@ -126,13 +127,17 @@ const struct conf_option config_table[] = {
     {"log.level", CONF_ENUM, AT(log_level), "info", CONF_RELOAD, "error|warn=warning|info|debug",
      "the least important lines to log: error, warn, info or debug"},
     {"log.formatter", CONF_ENUM, AT(log_format), "text", CONF_RELOAD, "text|json|logstash",
-     "shape of a line: text or json (logstash is taken as json)"},
+     "shape of a line: text, json, or json with the names of logstash"},
+    {"log.fields", CONF_MAP, AT(log_fields), "", CONF_RELOAD, NULL,
+     "fields added to each line, such as environment = staging"},
     {"log.accesslog.disabled", CONF_BOOL, AT(accesslog_disabled), "false", CONF_RELOAD, NULL,
      "no line on standard output for each request"},
-    LATER("log.fields", "fields added to each line"),
+    {"log.accesslog.formatter", CONF_ENUM, AT(accesslog_format), "combined", CONF_RELOAD,
+     "combined|json", "shape of those lines: combined, as web servers have it, or json"},
     LATER("log.hooks", "mail on errors"),
     LATER("log.reportcaller", "the place in the source that logs"),
-    LATER("loglevel", "deprecated name of log.level"),
+    {"loglevel", CONF_ENUM, AT(loglevel), "info", CONF_RELOAD, "error|warn=warning|info|debug",
+     "deprecated name of log.level, which wins"},
 
     {"catalog.maxentries", CONF_COUNT, AT(catalog_max), "1000", CONF_RELOAD, NULL,
      "most repositories in one page of the catalog; 0: the default"},

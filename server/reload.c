@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "server/conn.h"
 #include "server/listen.h"
+#include "server/logs.h"
 #include "server/maint.h"
 
 /* In the order in which they were opened at the start. */
@@ -87,7 +88,7 @@ static void log_reloaded(const struct config *c, const char *changed)
 static void apply(struct server *s, struct settings *next)
 {
     const struct config *c = next->config;
-    log_setup((enum log_level)c->log_level, (enum log_format)c->log_format, STDERR_FILENO);
+    logs_configure(c);
     settings_drop(s->settings);
     s->settings = next;
     maint_configure(s->maint, c);

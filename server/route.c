@@ -100,8 +100,18 @@ static struct span without_prefix(struct span path, struct span prefix)
     return prefix.n == 0 || span_eq(path, SPAN("/")) ? path : SPAN("");
 }
 
-enum rc route_find(struct request *rq, struct span prefix, struct arena *a, struct route *out,
-                   struct fault *f)
+/* The table has the metrics at METRICS_PATH; with another place, they are there alone. */
+static struct span as_in_table(struct span path, struct span metrics)
+{
+    if (metrics.n == 0 || span_eq(metrics, SPAN(METRICS_PATH)))
+        return path;
+    if (span_eq(path, metrics))
+        return SPAN(METRICS_PATH);
+    return span_eq(path, SPAN(METRICS_PATH)) ? SPAN("") : path;
+}
+
+enum rc route_find(struct request *rq, const struct route_places *places, struct arena *a,
+                   struct route *out, struct fault *f)
 {
     struct span decoded, query;
     unsigned found = 0;
@@ -109,7 +119,9 @@ enum rc route_find(struct request *rq, struct span prefix, struct arena *a, stru
         return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
     if (!http_decode(rq->head->query, a, &query))
         return fault(f, RC_BAD_REQUEST, "the query is not validly encoded");
-    struct span path = normalize(without_prefix(decoded, prefix), a);
+    struct span path = normalize(without_prefix(decoded, places->prefix), a);
+    if (rq->door == DOOR_DEBUG)
+        path = as_in_table(path, places->metrics);
     for (size_t i = 0; i < endpoint_count; i++) {
         struct span vars[VAR_COUNT] = {{0}};
         if (endpoints[i].door != rq->door || !match(endpoints[i].path, path, vars))

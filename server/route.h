@@ -7,7 +7,13 @@
 
 #include "server/endpoint.h"
 
-/* Finds the row for rq->head, and fills rq->vars. prefix: what stands before "/v2/".
+/* Where things are that the settings move. */
+struct route_places {
+    struct span prefix;  /* what stands before "/v2/" */
+    struct span metrics; /* instead of METRICS_PATH */
+};
+
+/* Finds the row for rq->head, and fills rq->vars.
  * RC_NO_ENDPOINT; RC_BAD_METHOD, and then out->allow is the list of methods for an Allow
  * header ("GET, HEAD"); RC_BAD_REQUEST for a path or a query that cannot be decoded.
  *
@@ -17,7 +23,7 @@ struct route {
     const struct endpoint *row;
     const char *allow;
 };
-enum rc route_find(struct request *rq, struct span prefix, struct arena *a, struct route *out,
-                   struct fault *f) MUST_CHECK;
+enum rc route_find(struct request *rq, const struct route_places *places, struct arena *a,
+                   struct route *out, struct fault *f) MUST_CHECK;
 
 #endif

@@ -15,6 +15,7 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     op->store = env->store;
     op->config = env->config;
     op->maint = env->maint;
+    op->vitals = env->vitals;
     op->arena = env->arena;
     op->fault = &r->fault;
     op->base = url_base(head, env->config, env->https, env->arena);
@@ -23,9 +24,12 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
 }
 
 /* The prefix is for a proxy in front of the public door. */
-static struct span prefix_of(const struct run_env *env)
+static struct route_places places_of(const struct run_env *env)
 {
-    return env->door == DOOR_PUBLIC ? url_prefix(env->config) : SPAN("");
+    return (struct route_places){
+        .prefix = env->door == DOOR_PUBLIC ? url_prefix(env->config) : SPAN(""),
+        .metrics = span_of(env->config->metrics_path),
+    };
 }
 
 /* Clients are told to come back: a collection takes longer than this, or is over by then. */
@@ -45,7 +49,8 @@ enum rc run_begin(struct run *r, const struct http_head *head, const struct run_
     struct route route = {0};
     *r = (struct run){.state = RUN_NEW};
     fault_init(&r->fault, env->arena);
-    r->rc = route_find(&rq, prefix_of(env), env->arena, &route, &r->fault);
+    struct route_places places = places_of(env);
+    r->rc = route_find(&rq, &places, env->arena, &route, &r->fault);
     r->row = route.row;
     r->matched = route.row || route.allow;
     if (route.allow)

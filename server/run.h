@@ -34,6 +34,7 @@ struct run_env {
     struct store *store;
     const struct config *config;
     struct maint *maint;
+    struct vitals *vitals; /* NULL: nobody watches */
     struct arena *arena; /* the request's */
     bool https;          /* the client came by TLS */
 };

@@ -10,6 +10,7 @@
 #include "server/conn.h"
 #include "server/listen.h"
 #include "server/maint.h"
+#include "server/vitals.h"
 #include "server/reload.h"
 #include "server/tls.h"
 
@@ -128,6 +129,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     (void)uv_timer_init(&s->loop, &s->tick);
     (void)uv_timer_init(&s->loop, &s->drain_end);
     (void)uv_timer_init(&s->loop, &s->again);
+    s->vitals = vitals_new(s);
     s->maint = maint_new(&s->loop, &s->pool, store, config);
     enum rc rc = open_listeners(s, f);
     if (rc != RC_OK) {
@@ -153,6 +155,7 @@ void server_run(struct server *s)
 void server_fini(struct server *s)
 {
     slabs_fini(&s->slabs);
+    vitals_free(s->vitals);
     maint_free(s->maint);
     settings_drop(s->settings);
     (void)uv_loop_close(&s->loop);

@@ -16,6 +16,7 @@
 struct conn;
 struct listener;
 struct maint;
+struct vitals;
 
 /*   SERVER_UP ──SIGTERM──► SERVER_DRAINING ──no connection left, or time over──► SERVER_DOWN */
 enum server_state { SERVER_UP, SERVER_DRAINING, SERVER_DOWN };
@@ -29,6 +30,7 @@ struct server {
     struct slabs slabs;
     struct listener *listeners; /* as they were opened */
     struct maint *maint;
+    struct vitals *vitals;
     struct conn *conns; /* newest first */
     size_t conn_count;
     uv_signal_t on_term, on_int, on_hup;

@@ -58,5 +58,11 @@ def admin(server):
 
 
 @pytest.fixture
+def admin_of():
+    """admin_of(server): for a test with a server of its own."""
+    return lambda server: Admin(server.root)
+
+
+@pytest.fixture
 def volume(server):
     return Volume(server.root)

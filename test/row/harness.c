@@ -167,7 +167,11 @@ struct answer bench_call(struct bench *b, const struct call *c)
     arena_init(&arena);
     reply_init(&r);
     parse_head(c, &head, &arena);
-    struct run_env env = {b->door, b->store, &b->config, b->maint, &arena, false};
+    struct run_env env = {.door = b->door,
+                          .store = b->store,
+                          .config = &b->config,
+                          .maint = b->maint,
+                          .arena = &arena};
     enum rc rc = run_begin(&run, &head, &env);
     if (rc == RC_OK) {
         stayed = feed(&run, c);

@@ -126,11 +126,42 @@ static void test_bound(void **state)
     }
 }
 
+static void test_fields_of_every_line(void **state)
+{
+    (void)state;
+    int fds[2], fd = begin(LOG_INFO, LOG_TEXT, fds);
+    const struct log_field own[] = {{"own", SPAN("1")}, {NULL, {NULL, 0}}};
+    struct log_field all[] = {{"service", SPAN("a b")}, {"empty", SPAN("")}, {NULL, {NULL, 0}}};
+    log_set_fields(all);
+    all[0].key = "changed"; /* they were copied */
+    log_line(LOG_INFO, own, "x");
+    assert_matches(read_line(fd), " msg=x own=1 service=\"a b\" empty=\n$");
+    log_setup(LOG_INFO, LOG_JSON, fds[1]);
+    log_info("x");
+    assert_matches(read_line(fd), ",\"msg\":\"x\",\"service\":\"a b\",\"empty\":\"\"}\n$");
+    log_set_fields(NULL);
+    log_info("x");
+    assert_matches(read_line(fd), ",\"msg\":\"x\"}\n$");
+    end(fds);
+}
+
+static void test_logstash(void **state)
+{
+    (void)state;
+    int fds[2], fd = begin(LOG_INFO, LOG_LOGSTASH, fds);
+    log_warn("x");
+    assert_matches(read_line(fd), "^\\{\"@timestamp\":\"" TIME "\",\"@version\":\"1\","
+                                  "\"level\":\"warning\",\"message\":\"x\"}\n$");
+    end(fds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),    cmocka_unit_test(test_json),  cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_forging), cmocka_unit_test(test_bound),
+        cmocka_unit_test(test_text),     cmocka_unit_test(test_json),
+        cmocka_unit_test(test_levels),   cmocka_unit_test(test_forging),
+        cmocka_unit_test(test_bound),    cmocka_unit_test(test_fields_of_every_line),
+        cmocka_unit_test(test_logstash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

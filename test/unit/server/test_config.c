@@ -102,8 +102,6 @@ static void test_settings_of_the_collection(void **state)
         {"[gc]\ngrace = 0", 1000, 10, "gc.grace: less than 1s is not safe, 1s is used"},
         {"[gc]\nslice = 0", 3600 * 1000, 1, ""},
         {"[gc]\nslice = 2s", 3600 * 1000, 1000, ""},
-        {"[http.debug.prometheus]\npath = /x", 3600 * 1000, 10,
-         "http.debug.prometheus.path: only /metrics is supported yet"},
     };
 
     (void)state;
@@ -113,7 +111,6 @@ static void test_settings_of_the_collection(void **state)
         fixture_load(&x, ".ini", rows[i].text, no_env);
         assert_int_equal(x.config->gc_grace, rows[i].grace);
         assert_int_equal(x.config->gc_slice, rows[i].slice);
-        assert_string_equal(x.config->metrics_path, "/metrics");
         const char *w = conf_warning(x.config->conf, 0);
         assert_string_equal(w != NULL ? w : "", rows[i].warning);
         fixture_end(&x);
@@ -132,8 +129,10 @@ static void test_words_of_the_log(void **state)
         {"[log]\nlevel = warning", LOG_WARN, LOG_TEXT, NULL},
         {"[log]\nlevel = INFO\nformatter = text", LOG_INFO, LOG_TEXT, NULL},
         {"[log]\nlevel = debug\nformatter = json", LOG_DEBUG, LOG_JSON, NULL},
-        {"[log]\nformatter = logstash", LOG_INFO, LOG_JSON,
-         "log.formatter: logstash is not supported yet, json is used"},
+        {"[log]\nformatter = logstash", LOG_INFO, LOG_LOGSTASH, NULL},
+        {"loglevel = debug", LOG_DEBUG, LOG_TEXT, "loglevel: deprecated, the option is log.level"},
+        {"loglevel = debug\n[log]\nlevel = warn", LOG_WARN, LOG_TEXT,
+         "loglevel: deprecated, the option is log.level"},
     };
 
     (void)state;

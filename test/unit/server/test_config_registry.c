@@ -64,7 +64,6 @@ static const char default_3[] = "version: 0.1\n"
 static void test_the_configuration_of_registry_2(void **state)
 {
     static const char *const wanted[] = {
-        ":3: log.fields: not supported yet, ignored",
         ":6: storage.cache: not supported yet, ignored",
         ":14: health: not supported yet, ignored",
         NULL,
@@ -84,7 +83,6 @@ static void test_the_configuration_of_registry_2(void **state)
 static void test_the_configuration_of_registry_3(void **state)
 {
     static const char *const wanted[] = {
-        ":4: log.fields: not supported yet, ignored",
         ":10: storage.cache: not supported yet, ignored",
         ":14: storage.tag: not supported yet, ignored",
         ":23: health: not supported yet, ignored",
@@ -130,7 +128,6 @@ static void test_sections_that_are_ignored(void **state)
         {"storage:\n  redirect: {disable: true}\n", ":3: storage.redirect"},
         {"log:\n  hooks: [{type: mail, levels: [panic]}]\n", ":3: log.hooks"},
         {"log:\n  reportcaller: true\n", ":3: log.reportcaller"},
-        {"loglevel: debug\n", ":2: loglevel"},
         {"middleware:\n  storage:\n    - name: redirect\n      options: {baseurl: x}\n",
          ":2: middleware"},
         {"reporting: {bugsnag: {apikey: x}}\n", ":2: reporting"},
