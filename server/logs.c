@@ -44,10 +44,10 @@ static enum rc settle_fields(struct config *c, struct fault *f)
 
 enum rc logs_settle(struct config *c, struct fault *f)
 {
-    if (conf_source_of(c->conf, "loglevel") != CONF_FROM_DEFAULT) {
+    if (conf_source_of(c->conf, "loglevel") != CONF_FROM_DEFAULT &&
+        conf_source_of(c->conf, "log.level") == CONF_FROM_DEFAULT) {
         conf_warn(c->conf, "loglevel: deprecated, the option is log.level");
-        if (conf_source_of(c->conf, "log.level") == CONF_FROM_DEFAULT)
-            c->log_level = c->loglevel;
+        c->log_level = c->loglevel;
     }
     return settle_fields(c, f);
 }

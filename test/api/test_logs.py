@@ -109,8 +109,14 @@ def test_fields_in_text(start):
 
 
 def test_the_old_name_of_the_level(start):
-    """REGISTRY_LOG_LEVEL wins, which the harness sets; an empty value is the default."""
-    server = start(REGISTRY_LOGLEVEL="debug")
+    server = start(REGISTRY_LOG_LEVEL="", REGISTRY_LOGLEVEL="warn")
     assert "loglevel: deprecated" in log_lines(server, "loglevel")[0]
+    assert "listening on" not in server.stderr()
+
+
+def test_the_new_name_of_the_level_wins(start):
+    """The harness sets it."""
+    server = start(REGISTRY_LOGLEVEL="debug")
     server.client().get("/v2/none/tags/list")
     assert "response completed with error" not in server.stderr()
+    assert "loglevel" not in server.stderr()

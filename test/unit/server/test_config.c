@@ -131,8 +131,7 @@ static void test_words_of_the_log(void **state)
         {"[log]\nlevel = debug\nformatter = json", LOG_DEBUG, LOG_JSON, NULL},
         {"[log]\nformatter = logstash", LOG_INFO, LOG_LOGSTASH, NULL},
         {"loglevel = debug", LOG_DEBUG, LOG_TEXT, "loglevel: deprecated, the option is log.level"},
-        {"loglevel = debug\n[log]\nlevel = warn", LOG_WARN, LOG_TEXT,
-         "loglevel: deprecated, the option is log.level"},
+        {"loglevel = debug\n[log]\nlevel = warn", LOG_WARN, LOG_TEXT, NULL},
     };
 
     (void)state;
