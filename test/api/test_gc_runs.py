@@ -281,7 +281,8 @@ def switch(request, server):
 
 
 def lines(done):
-    assert (done.returncode, done.stderr) == (0, ""), done
+    assert done.returncode == 0, done
+    assert all(" level=info msg=\"" in line and "eleting " in line for line in done.stderr.splitlines()), done
     return done.stdout.splitlines()
 
 
