@@ -146,6 +146,22 @@ static void read_manifest(struct gc *gc, const struct digest *d)
     arena_fini(&a);
 }
 
+/* The directory of a manifest that was deleted. */
+static void tidy_manifest(struct gc *gc, const struct digest *d)
+{
+    struct arena a;
+    struct fault f;
+    enum verdict ignored;
+    if (gc->options.dry_run || !gc->scan.has_name)
+        return;
+    arena_init(&a);
+    fault_init(&f, &a);
+    enum rc rc = collect_manifest(gc->store, gc->scan.repo, d, &ignored, &f);
+    if (rc != RC_OK)
+        gc_trouble(gc, rc, &f, digest_print(d).s);
+    arena_fini(&a);
+}
+
 static enum stage manifests(struct gc *gc)
 {
     struct found found;
@@ -157,6 +173,7 @@ static enum stage manifests(struct gc *gc)
         read_manifest(gc, &found.digest);
         break;
     case FOUND_EMPTY:
+        tidy_manifest(gc, &found.digest);
         break;
     case FOUND_BAD:
     case FOUND_UNREADABLE:

@@ -62,14 +62,19 @@ static enum rc remove_link(struct store *s, struct path dir, struct fault *f)
     return file_remove_empty(&s->tree, dir.s) ? rc : file_remove_tree(&s->tree, dir.s, f);
 }
 
-/* A link that no pin holds. Its own age speaks for promises of an earlier process. */
-static enum rc judge_link(struct store *s, struct path dir, enum verdict *out, struct fault *f)
+/* A link that no pin holds. Its own age speaks for promises of an earlier process. One that is as
+ * long as a digest is taken to be one: what it says matters to nobody. */
+static enum rc judge_link(struct store *s, struct path dir, const struct digest *d,
+                          enum verdict *out, struct fault *f)
 {
     struct digest target;
-    time_t modified = 0;
-    enum rc rc = link_read(&s->tree, layout_link_in(dir).s, &target, &modified, f);
+    struct file_info info;
+    struct path link = layout_link_in(dir);
+    enum rc rc = file_stat(&s->tree, link.s, &info, f);
+    if (rc == RC_OK && info.size != strlen(digest_print(d).s))
+        rc = link_read(&s->tree, link.s, &target, &info.mtime, f);
     *out = rc == RC_NOT_FOUND ? VERDICT_GONE : VERDICT_REMOVED;
-    if (rc == RC_OK && pins_is_young(&s->pins, modified))
+    if (rc == RC_OK && pins_is_young(&s->pins, info.mtime))
         *out = VERDICT_PINNED;
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
@@ -81,7 +86,7 @@ static enum rc collect_link(struct store *s, struct name repo, const struct dige
     *out = pins_condemn_link(&s->pins, repo.s, d);
     if (*out != VERDICT_REMOVED)
         return RC_OK;
-    enum rc rc = judge_link(s, dir, out, f);
+    enum rc rc = judge_link(s, dir, d, out, f);
     if (rc == RC_OK && *out != VERDICT_PINNED && !dry_run)
         rc = remove_link(s, dir, f);
     if (!dry_run)

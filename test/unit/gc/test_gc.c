@@ -80,6 +80,28 @@ static void test_emptied_repository_goes(void **state)
     assert_true(is_whole(s, "team", IMAGE(3, 4)));
 }
 
+/* The registry image leaves the directories of what is deleted. */
+static void test_empty_directories_go(void **state)
+{
+    struct shelf *s = *state;
+    char command[512];
+    (void)push_image(s, "app", "1", IMAGE(1, 2));
+    static const char hex[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    (void)snprintf(command, sizeof(command),
+                   "cd %s/docker/registry/v2 && mkdir -p blobs/sha256/01/%s "
+                   "repositories/app/_layers/sha256/%s "
+                   "repositories/app/_manifests/revisions/sha256/%s",
+                   s->root, hex, hex, hex);
+    assert_int_equal(system(command), 0);
+    struct gc_report r = shelf_collect(s);
+    assert_int_equal(r.skipped_count + r.links_deleted + r.manifests_deleted + r.blobs_deleted, 0);
+    assert_false(has_path(s, "blobs/sha256/01"));
+    (void)snprintf(command, sizeof(command), "test -z \"$(find %s/docker -name %s)\"", s->root,
+                   hex);
+    assert_int_equal(system(command), 0);
+    assert_true(is_whole(s, "app", IMAGE(1, 2)));
+}
+
 static void test_shared_between_repositories(void **state)
 {
     struct shelf *s = *state;
@@ -575,6 +597,7 @@ int main(void)
         SHELF_TEST(test_push_again_after_it),
         SHELF_TEST(test_nothing_to_do),
         SHELF_TEST(test_emptied_repository_goes),
+        SHELF_TEST(test_empty_directories_go),
         SHELF_TEST(test_shared_between_repositories),
         SHELF_TEST(test_untagged),
         SHELF_TEST(test_index_keeps_its_children),
