@@ -43,6 +43,11 @@ void shelf_restart(struct shelf *s)
     assert_int_equal(store_open(s->root, &s->store, NULL), RC_OK);
 }
 
+void shelf_pass(struct shelf *s, uint64_t ms)
+{
+    pins_pass_time(&s->store->pins, ms);
+}
+
 int shelf_setup(void **state)
 {
     struct shelf *s = malloc(sizeof(*s));

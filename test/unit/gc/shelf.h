@@ -20,6 +20,8 @@ void shelf_init(struct shelf *s);
 void shelf_fini(struct shelf *s);
 /* The process ends and another one begins. */
 void shelf_restart(struct shelf *s);
+/* As if so much time had passed. */
+void shelf_pass(struct shelf *s, uint64_t ms);
 /* For cmocka. */
 int shelf_setup(void **state);
 int shelf_teardown(void **state);

@@ -14,11 +14,6 @@
 
 enum { HOUR_MS = 3600 * 1000 };
 
-static void pass(struct shelf *s, uint64_t ms)
-{
-    pins_pass_time(&s->store->pins, ms);
-}
-
 /* ---- Deleting an image frees what only it used, at once. -------------------------------- */
 
 static void test_deleted_image_goes_at_once(void **state)
@@ -185,157 +180,13 @@ static void test_referrer_waits_for_its_subject(void **state)
     s->options.delete_untagged = true;
     struct digest image = image_json(json, IMAGE(1, 2));
     struct digest signature = push_referrer(s, "app", &image, 3);
-    pass(s, 10000);
+    shelf_pass(s, 10000);
     struct gc_report r = shelf_collect(s);
     assert_int_equal(r.manifests_pinned, 1);
     (void)push_image(s, "app", "1", IMAGE(1, 2));
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     (void)shelf_collect(s);
     assert_true(has_manifest(s, "app", &signature) && has_blob(s, "app", 3));
-}
-
-/* ---- Pins. ------------------------------------------------------------------------------ */
-
-static void test_uploaded_blob_waits_for_its_manifest(void **state)
-{
-    struct shelf *s = *state;
-    (void)push_blob(s, "app", 1);
-    (void)push_blob(s, "app", 2);
-    pass(s, HOUR_MS - 1000);
-    struct gc_report r = shelf_collect(s);
-    assert_int_equal(r.blobs_pinned, 2);
-    assert_true(r.bytes_reclaimable > 0);
-    assert_int_equal(put_image(s, "app", "1", IMAGE(1, 2)), RC_OK);
-    assert_true(is_whole(s, "app", IMAGE(1, 2)));
-}
-
-static void test_and_not_for_ever(void **state)
-{
-    struct shelf *s = *state;
-    (void)push_blob(s, "app", 1);
-    pass(s, HOUR_MS + 1000);
-    struct gc_report r = shelf_collect(s);
-    assert_int_equal(r.blobs_deleted, 1);
-    assert_false(has_blob(s, "app", 1));
-    assert_false(has_path(s, "repositories/app"));
-}
-
-static void test_head_pins(void **state)
-{
-    struct shelf *s = *state;
-    struct digest d = push_image(s, "app", "1", IMAGE(1, 2));
-    pass(s, 2 * HOUR_MS);
-    assert_int_equal(head_blob(s, "app", 2), RC_OK);
-    delete_manifest(s, "app", &d);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "app", 2));
-    assert_false(has_blob(s, "app", 1));
-    (void)push_blob(s, "app", 7);
-    assert_int_equal(put_image(s, "app", "2", IMAGE(7, 2)), RC_OK);
-}
-
-static void test_mount_pins(void **state)
-{
-    struct shelf *s = *state;
-    struct digest d = push_image(s, "a", "1", IMAGE(1, 2));
-    assert_int_equal(mount_blob(s, "a", "b", 2), RC_OK);
-    delete_manifest(s, "a", &d);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "b", 2));
-    assert_false(has_blob(s, "a", 2));
-}
-
-static void test_promised_manifest_waits_for_its_index(void **state)
-{
-    struct shelf *s = *state;
-    s->options.delete_untagged = true;
-    struct digest child = push_image(s, "app", "old", IMAGE(1, 2));
-    pass(s, 2 * HOUR_MS);
-    assert_int_equal(manifest_promise(s->store, repo_named("app"), &child, NULL), RC_OK);
-    delete_tag(s, "app", "old");
-    (void)shelf_collect(s);
-    assert_true(is_whole(s, "app", IMAGE(1, 2)));
-    (void)push_index(s, "app", "new", &child, 1);
-    pass(s, 2 * HOUR_MS);
-    (void)shelf_collect(s);
-    assert_true(is_whole(s, "app", IMAGE(1, 2)));
-}
-
-/* Two pushes share a blob; the first one's image is deleted before the second's is there. */
-static void test_another_push_keeps_what_it_was_told(void **state)
-{
-    struct shelf *s = *state;
-    (void)push_blob(s, "app", 1);
-    (void)push_blob(s, "app", 2);
-    assert_int_equal(head_blob(s, "app", 2), RC_OK); /* the second push */
-    (void)push_blob(s, "app", 9);                    /* its config */
-    assert_int_equal(put_image(s, "app", "1", IMAGE(1, 2)), RC_OK);
-    char json[4096];
-    struct digest first = image_json(json, IMAGE(1, 2));
-    delete_manifest(s, "app", &first);
-    pass(s, 10000);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "app", 2));
-    assert_int_equal(put_image(s, "app", "2", IMAGE(9, 2)), RC_OK);
-}
-
-/* While a layer is arriving, what was pushed before it stays, however long that takes. */
-static void test_long_upload_keeps_the_rest(void **state)
-{
-    struct shelf *s = *state;
-    struct upload_id id;
-    struct upload *u;
-    struct name app = repo_named("app");
-    (void)push_blob(s, "app", 1);
-    assert_int_equal(upload_begin(s->store, app, DIGEST_SHA256, &id, NULL), RC_OK);
-    assert_int_equal(upload_open(s->store, app, span_of(id.s), &u, NULL), RC_OK);
-    pass(s, 5 * HOUR_MS);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "app", 1));
-    upload_close(u);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "app", 1));
-    pass(s, 2 * HOUR_MS);
-    (void)shelf_collect(s);
-    assert_false(has_blob(s, "app", 1));
-}
-
-static void test_restart_pins_what_is_young(void **state)
-{
-    struct shelf *s = *state;
-    struct digest gone = push_image(s, "app", "1", IMAGE(3, 4));
-    delete_manifest(s, "app", &gone);
-    (void)push_blob(s, "app", 1);
-    shelf_restart(s);
-    (void)shelf_collect(s);
-    assert_true(has_blob(s, "app", 1));
-    assert_false(has_blob(s, "app", 4)); /* used, and so not waited for */
-    pass(s, HOUR_MS + 1000);
-    (void)shelf_collect(s);
-    assert_false(has_blob(s, "app", 1));
-}
-
-static void test_used_blob_lingers_for_others(void **state)
-{
-    struct shelf *s = *state;
-    struct digest d = push_image(s, "app", "1", IMAGE(1, 2));
-    delete_manifest(s, "app", &d);
-    s->options.dry_run = true;
-    struct gc_report r = shelf_collect(s);
-    assert_int_equal(r.blobs_deleted, 3);
-    assert_int_equal(count_data(s), 3);
-    s->options.dry_run = false;
-    struct gc *gc;
-    assert_int_equal(gc_begin(s->store, &s->options, &gc, NULL), RC_OK);
-    while (gc_step(gc, 0) == GC_MORE)
-        ;
-    assert_int_equal(gc_report(gc)->phase, GC_SETTLE);
-    assert_int_equal(head_blob(s, "app", 2), RC_OK); /* another push: do not wait any longer */
-    while (gc_step(gc, 0) == GC_MORE)
-        ;
-    assert_int_equal(gc_report(gc)->outcome, GC_DONE);
-    assert_true(has_blob(s, "app", 2));
-    gc_end(gc);
 }
 
 /* ---- What cannot be read. --------------------------------------------------------------- */
@@ -364,7 +215,7 @@ static void check_fails_closed(struct shelf *s, const char *skipped)
     struct digest other = push_image(s, "other", "1", IMAGE(7, 8));
     delete_manifest(s, "other", &other);
     s->options.delete_untagged = true;
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     struct gc_report r = shelf_collect(s);
     assert_int_equal(r.outcome, GC_DONE);
     assert_true(r.skipped_count > 0);
@@ -435,7 +286,7 @@ static void test_strange_directories(void **state)
         "&& mkdir -p app/_layers && mkdir Empty",
         s->root);
     assert_int_equal(system(command), 0);
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     struct gc_report r = shelf_collect(s);
     assert_int_equal(r.skipped_count, 1);
     assert_string_equal(r.skipped[0].what, "App~old");
@@ -462,7 +313,7 @@ static void test_another_process(void **state)
     struct store *other;
     struct gc *gc;
     (void)push_blob(s, "app", 1);
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     assert_int_equal(store_open(s->root, &other, NULL), RC_OK);
     assert_int_equal(gc_begin(s->store, &s->options, &gc, NULL), RC_GC_RUNNING);
     store_close(other);
@@ -500,7 +351,7 @@ static void test_old_uploads(void **state)
     assert_int_equal(upload_begin(s->store, app, DIGEST_SHA256, &held, NULL), RC_OK);
     struct gc_report r = shelf_collect(s);
     assert_int_equal(r.uploads_deleted, 0);
-    pass(s, 8ULL * 24 * HOUR_MS);
+    shelf_pass(s, 8ULL * 24 * HOUR_MS);
     assert_int_equal(upload_open(s->store, app, span_of(held.s), &u, NULL), RC_OK);
     s->options.scope = GC_UPLOADS;
     r = shelf_collect(s);
@@ -534,7 +385,7 @@ static void test_log_lines(void **state)
     unsigned n = 0;
     (void)push_image(s, "app", "1", IMAGE(1, 2));
     (void)push_blob(s, "app", 3);
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     s->options.line = count_log;
     s->options.line_ctx = &n;
     s->options.dry_run = true;
@@ -555,7 +406,7 @@ static void test_lines(void **state)
     (void)push_image(s, "app", "1", IMAGE(1, 2));
     struct digest loose = push_blob(s, "app", 3), image = image_json(json, IMAGE(1, 2));
     struct digest config = blob_digest(1), layer = blob_digest(2);
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     s->options.line = add_line;
     s->options.line_ctx = &lines;
     (void)shelf_collect(s);
@@ -576,7 +427,7 @@ static void test_dry_run_changes_nothing(void **state)
     struct shelf *s = *state;
     struct digest d = push_image(s, "app", "1", IMAGE(1, 2));
     (void)push_image(s, "app", "1", IMAGE(3, 2));
-    pass(s, 2 * HOUR_MS);
+    shelf_pass(s, 2 * HOUR_MS);
     s->options.dry_run = s->options.delete_untagged = true;
     struct gc_report dry = shelf_collect(s);
     assert_true(is_whole(s, "app", IMAGE(1, 2)));
@@ -603,15 +454,6 @@ int main(void)
         SHELF_TEST(test_index_keeps_its_children),
         SHELF_TEST(test_referrers_follow_their_subject),
         SHELF_TEST(test_referrer_waits_for_its_subject),
-        SHELF_TEST(test_uploaded_blob_waits_for_its_manifest),
-        SHELF_TEST(test_and_not_for_ever),
-        SHELF_TEST(test_head_pins),
-        SHELF_TEST(test_mount_pins),
-        SHELF_TEST(test_promised_manifest_waits_for_its_index),
-        SHELF_TEST(test_another_push_keeps_what_it_was_told),
-        SHELF_TEST(test_long_upload_keeps_the_rest),
-        SHELF_TEST(test_restart_pins_what_is_young),
-        SHELF_TEST(test_used_blob_lingers_for_others),
         SHELF_TEST(test_corrupt_manifest),
         SHELF_TEST(test_missing_manifest),
         SHELF_TEST(test_torn_revision_link),
