@@ -54,12 +54,18 @@ static void print_report(const char *name, const struct gc_report *r, struct buf
         buf_add_str(b, "null");
 }
 
+/* The mode flag: up while a run may remove something. What it does to writers is the option's. */
+static bool is_read_only(const struct gc_status *s)
+{
+    return s->running && s->request.scope == GC_EVERYTHING && !s->request.dry_run;
+}
+
 void gc_status_print(const struct gc_status *s, const char *writes, struct buf *b)
 {
     const struct gc_report *now = s->running ? &s->current : NULL;
     bool uploads = s->request.scope == GC_UPLOADS;
     buf_printf(b, "{\"running\":%s,\"run\":%" PRIu64 ",\"read_only\":%s,\"writes\":\"%s\",",
-               word(s->running), s->run, word(s->refuses), writes);
+               word(s->running), s->run, word(is_read_only(s)), writes);
     buf_printf(b, "\"phase\":\"%s\",\"dry_run\":%s,", now ? gc_phase_name(now->phase) : "idle",
                word(now && now->dry_run));
     if (now)
@@ -96,7 +102,9 @@ void gc_status_metrics(const struct gc_status *s, struct buf *b)
     if (s->runs > 0 && last->outcome == GC_DONE)
         add_storage(b, last);
     add_metric(b, "running", "gauge", "Is garbage being collected?", s->running);
-    add_metric(b, "read_only", "gauge", "Are writes refused for it?", s->refuses);
+    add_metric(b, "read_only", "gauge",
+               "Is the mode flag up? Writers are held for an instant or refused (gc.writes).",
+               is_read_only(s));
     add_metric(b, "runs_total", "counter", "Collections that are over.", (double)s->runs);
     add_metric(b, "blobs_deleted_total", "counter", "Blobs deleted.", (double)s->blobs_deleted);
     add_metric(b, "bytes_freed_total", "counter", "Bytes of them.", (double)s->bytes_freed);
