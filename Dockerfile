@@ -7,9 +7,11 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
         gcc libc6-dev cmake ninja-build pkgconf \
         libuv1-dev libllhttp-dev libsodium-dev libcjson-dev libinih-dev libssl-dev libyaml-dev \
         libcrypt-dev uthash-dev zlib1g-dev libzstd-dev \
-        ca-certificates busybox-static && \
+        ca-certificates busybox-static dpkg-dev && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+COPY image/libcurl image/
+RUN image/libcurl /libcurl
 COPY . .
 RUN cmake -G Ninja -DIMAGE=ON -B /build . && ninja -C /build registry && \
     image/assemble /build/registry /image

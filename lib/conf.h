@@ -77,6 +77,10 @@ struct conf_map {
 const struct conf_pair *conf_map_next(const struct conf_map *m, const char *key,
                                       const struct conf_pair *after);
 
+/* For the values of free keys: the text of a CONF_BOOL or a CONF_DURATION; false if it is none. */
+bool conf_to_bool(struct span s, bool *out);
+bool conf_to_duration(struct span s, uint64_t *out_ms);
+
 /* A value never gives way to one of a lesser source, whatever the order of the calls. */
 struct conf; /* a table, a target being filled, and who set what */
 

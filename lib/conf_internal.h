@@ -59,9 +59,7 @@ void conf_map_drop(struct conf_map *m, enum conf_source below, struct span key);
 
 /* conf_value.c: text to value; false if it is none */
 
-bool conf_to_bool(struct span s, bool *out);
 bool conf_to_size(struct span s, uint64_t *out);
-bool conf_to_duration(struct span s, uint64_t *out_ms);
 bool conf_to_word(struct span s, const char *words, int *out);
 /* "expected a duration such as …" */
 void conf_add_expected(struct buf *b, const struct conf_option *o);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "server/api.h"
+#include "server/event.h"
 
 struct blob_op {
     struct op op;
@@ -67,6 +68,18 @@ static enum http_range_answer range_of(const struct blob_op *b, struct http_rang
     return http_range_parse(b->range, b->blob.size, out);
 }
 
+/* Of a part and of what the client knows, too: so does the registry image. */
+static void tell_pull(struct blob_op *b)
+{
+    event_tell(&b->op, &(struct event){
+                           .action = EVENT_PULL,
+                           .repo = b->repo,
+                           .digest = &b->blob.digest,
+                           .media_type = EVENT_BLOB_TYPE,
+                           .size = b->blob.size,
+                       });
+}
+
 /* RFC 9110 §13.2.2, the order of conditions; §15.5.17: a 416 says how long the content is. */
 static enum rc get_finish(struct op *op)
 {
@@ -74,8 +87,10 @@ static enum rc get_finish(struct op *op)
     struct http_range part;
     if (is_held_back(b))
         return fault(op->fault, RC_PRECONDITION, NULL);
-    if (is_known(b) || range_of(b, &part) != HTTP_RANGE_UNSATISFIABLE)
+    if (is_known(b) || range_of(b, &part) != HTTP_RANGE_UNSATISFIABLE) {
+        tell_pull(b);
         return RC_OK;
+    }
     op->error_headers =
         arena_printf(op->arena, "Content-Range: bytes */%" PRIu64 "\r\n", b->blob.size);
     return fault(op->fault, RC_RANGE_INVALID, "the blob has %" PRIu64 " bytes", b->blob.size);
@@ -108,7 +123,11 @@ static void get_reply(struct op *op, struct reply *r)
 static enum rc delete_open(struct op *op)
 {
     struct blob_op *b = container_of(op, struct blob_op, op);
-    return blob_unlink(op->store, b->repo, &b->digest, op->fault);
+    enum rc rc = blob_unlink(op->store, b->repo, &b->digest, op->fault);
+    if (rc == RC_OK)
+        event_tell(op,
+                   &(struct event){.action = EVENT_DELETE, .repo = b->repo, .digest = &b->digest});
+    return rc;
 }
 
 static void delete_reply(struct op *op, struct reply *r)

@@ -5,6 +5,7 @@
  */
 #include "server/api.h"
 #include "server/maint.h"
+#include "server/notify.h"
 #include "server/process.h"
 #include "server/vitals.h"
 
@@ -50,6 +51,8 @@ static void metrics_reply(struct op *op, struct reply *r)
     if (op->vitals)
         vitals_metrics(op->vitals, &b);
     buf_add_span(&b, of(op)->process);
+    if (op->notify)
+        notify_metrics(op->notify, &b);
     reply_bytes(r, "text/plain; version=0.0.4; charset=utf-8", arena_span(op->arena, buf_span(&b)));
     buf_fini(&b);
 }

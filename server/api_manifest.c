@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "server/api.h"
+#include "server/event.h"
 
 enum { TAGS_MAX = 100 }; /* in one request */
 
@@ -52,10 +53,32 @@ static enum rc read_parse(struct op *op, const struct request *rq)
                  SPAN_ARG(rq->vars[VAR_REFERENCE]));
 }
 
+static bool is_known(const struct manifest_op *m)
+{
+    struct digest_text d = digest_print(&m->manifest.digest);
+    return http_etag_matches(m->if_none_match, span_of(d.s));
+}
+
+static void tell_pull(struct manifest_op *m)
+{
+    event_tell(&m->op, &(struct event){
+                           .action = EVENT_PULL,
+                           .repo = m->repo,
+                           .digest = &m->manifest.digest,
+                           .media_type = m->manifest.media_type,
+                           .size = m->manifest.bytes.n,
+                           .tag = m->ref.tag.s,
+                           .manifest = m->manifest.bytes,
+                       });
+}
+
 static enum rc get_open(struct op *op)
 {
     struct manifest_op *m = of(op);
-    return manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, op->fault);
+    enum rc rc = manifest_get(op->store, m->repo, &m->ref, op->arena, &m->manifest, op->fault);
+    if (rc == RC_OK && !is_known(m))
+        tell_pull(m);
+    return rc;
 }
 
 /* Who asks for a digest whether it is there will not push it, but put it into an index. */
@@ -74,7 +97,7 @@ static void get_reply(struct op *op, struct reply *r)
     struct digest_text d = digest_print(&m->manifest.digest);
     reply_header(r, "Docker-Content-Digest", "%s", d.s);
     reply_header(r, "Etag", "\"%s\"", d.s);
-    if (http_etag_matches(m->if_none_match, span_of(d.s))) {
+    if (is_known(m)) {
         reply_status(r, STATUS_NOT_MODIFIED);
         return;
     }
@@ -147,6 +170,25 @@ static enum rc check_digest(struct manifest_op *m)
                  digest_print(&m->digest).s);
 }
 
+/* One event for each tag, and one if there is none. */
+static void tell_push(struct manifest_op *m)
+{
+    struct event e = {
+        .action = EVENT_PUSH,
+        .repo = m->repo,
+        .digest = &m->digest,
+        .media_type = m->parsed.media_type,
+        .size = m->body.n,
+        .manifest = buf_span(&m->body),
+    };
+    if (m->tag_count == 0)
+        event_tell(&m->op, &e);
+    for (size_t i = 0; i < m->tag_count; i++) {
+        e.tag = m->tags[i].s;
+        event_tell(&m->op, &e);
+    }
+}
+
 static enum rc put_finish(struct op *op)
 {
     struct manifest_op *m = of(op);
@@ -162,7 +204,10 @@ static enum rc put_finish(struct op *op)
         .tags = m->tags,
         .tag_count = m->tag_count,
     };
-    return manifest_put(op->store, m->repo, &put, op->fault);
+    rc = manifest_put(op->store, m->repo, &put, op->fault);
+    if (rc == RC_OK)
+        tell_push(m);
+    return rc;
 }
 
 static void put_close(struct op *op)
@@ -184,10 +229,21 @@ static void put_reply(struct op *op, struct reply *r)
         reply_header(r, "OCI-Tag", "%.*s", SPAN_ARG(m->tags[i].s));
 }
 
+/* By digest, the manifest is told first, then its tags. */
 static enum rc delete_open(struct op *op)
 {
     struct manifest_op *m = of(op);
-    return manifest_delete(op->store, m->repo, &m->ref, op->fault);
+    struct list tags = {0};
+    enum rc rc = manifest_delete(op->store, m->repo, &m->ref, op->arena, &tags, op->fault);
+    if (rc != RC_OK)
+        return rc;
+    if (m->ref.kind == REFERENCE_DIGEST)
+        event_tell(
+            op, &(struct event){.action = EVENT_DELETE, .repo = m->repo, .digest = &m->ref.digest});
+    for (size_t i = 0; i < tags.count; i++)
+        event_tell(op,
+                   &(struct event){.action = EVENT_DELETE, .repo = m->repo, .tag = tags.items[i]});
+    return RC_OK;
 }
 
 static void delete_reply(struct op *op, struct reply *r)

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "server/api.h"
+#include "server/event.h"
 
 enum mount { MOUNT_NONE, MOUNT_FROM, MOUNT_ANY };
 
@@ -67,6 +68,21 @@ static void release(struct op *op)
     u->upload = NULL;
 }
 
+static enum rc commit(struct upload_op *u)
+{
+    uint64_t size = upload_offset(u->upload);
+    enum rc rc = upload_commit(u->upload, &u->digest, u->op.fault);
+    if (rc == RC_OK)
+        event_tell(&u->op, &(struct event){
+                               .action = EVENT_PUSH,
+                               .repo = u->repo,
+                               .digest = &u->digest,
+                               .media_type = EVENT_BLOB_TYPE,
+                               .size = size,
+                           });
+    return rc;
+}
+
 /* ---- POST: begin, mount, or all at once. ------------------------------------------------ */
 
 /* A mount that cannot be done is an ordinary begin, whatever the reason. */
@@ -112,6 +128,21 @@ static enum rc begin_parse(struct op *op, const struct request *rq)
     return u->mount == MOUNT_NONE ? parse_algorithm(u, rq) : RC_OK;
 }
 
+static void tell_mount(struct upload_op *u, const struct name *from)
+{
+    struct blob blob = {0};
+    if (!u->op.events || blob_stat(u->op.store, u->repo, &u->digest, &blob, NULL) != RC_OK)
+        return;
+    event_tell(&u->op, &(struct event){
+                           .action = EVENT_MOUNT,
+                           .repo = u->repo,
+                           .digest = &u->digest,
+                           .media_type = EVENT_BLOB_TYPE,
+                           .size = blob.size,
+                           .from = from,
+                       });
+}
+
 static enum rc try_mount(struct upload_op *u)
 {
     if (u->mount == MOUNT_NONE)
@@ -119,6 +150,8 @@ static enum rc try_mount(struct upload_op *u)
     const struct name *from = u->mount == MOUNT_FROM ? &u->mount_from : NULL;
     enum rc rc = blob_mount(u->op.store, from, u->repo, &u->digest, NULL);
     u->done = rc == RC_OK;
+    if (u->done)
+        tell_mount(u, from);
     return rc == RC_BLOB_UNKNOWN ? RC_OK : rc;
 }
 
@@ -152,7 +185,7 @@ static enum rc begin_finish(struct op *op)
     /* No body, and the digest of something: the client means to PUT it. */
     if (upload_offset(u->upload) == 0 && !digest_eq(&empty, &u->digest))
         return RC_OK;
-    enum rc rc = upload_commit(u->upload, &u->digest, op->fault);
+    enum rc rc = commit(u);
     u->done = rc == RC_OK;
     return rc;
 }
@@ -250,7 +283,7 @@ static enum rc finish_parse(struct op *op, const struct request *rq)
 static enum rc finish_finish(struct op *op)
 {
     struct upload_op *u = of(op);
-    return upload_commit(u->upload, &u->digest, op->fault);
+    return commit(u);
 }
 
 /* ---- DELETE: never mind. ---------------------------------------------------------------- */

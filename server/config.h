@@ -85,6 +85,11 @@ struct config {
     struct conf_map log_fields; /* as given … */
     struct log_field *fields;   /* … and as log_set_fields takes them; NULL: none */
 
+    /* notifications */
+    struct conf_map notify_endpoints; /* as given (notify_config.h) */
+    bool notify_references;
+    uint64_t notify_queue_events, notify_queue_bytes; /* for each endpoint */
+
     /* lists; never 0 */
     uint64_t catalog_max;
     uint64_t tags_max;

@@ -17,6 +17,7 @@
 #include "lib/log.h"
 #include "server/conn_state.h"
 #include "server/error.h"
+#include "server/notify.h"
 
 enum {
     READS_PER_EVENT = 4,
@@ -194,6 +195,7 @@ static void after_run(struct hop *h)
     slab_give(&c->server->slabs, c->piece);
     c->piece = NULL;
     c->state = CONN_BODY;
+    notify_take(c->server->notify, c->run.op->events); /* done is done, whoever waits for it */
     if (c->fate == FATE_DOOMED)
         conn_close(c);
     else if (c->run.state == RUN_CLOSED)
@@ -249,8 +251,11 @@ static enum rc make_run(struct conn *c)
                           .config = c->settings->config,
                           .maint = s->maint,
                           .vitals = s->vitals,
+                          .notify = s->notify,
                           .arena = &c->arena,
                           .https = c->wire.ssl != NULL};
+    if (c->door == DOOR_PUBLIC)
+        env.events = notify_events(s->notify, &c->in.head, &c->access, span_of(c->addr), &c->arena);
     enum rc rc = run_begin(&c->run, &c->in.head, &env);
     if (rc == RC_OK)
         c->run.op->last_try = c->waits == WAITS_MAX;

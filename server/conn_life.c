@@ -2,7 +2,9 @@
  *
  * conn_life: how connections come, wait and go, one by one and all together.
  */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "server/conn_state.h"
@@ -79,6 +81,16 @@ void conn_close(struct conn *c)
     }
 }
 
+/* As others write it: an IPv6 address stands in brackets. */
+static void print_addr(struct conn *c, const struct sockaddr *peer)
+{
+    const struct sockaddr_in *v4 = (const void *)peer; /* the port is in the same place in both */
+    if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
+        return;
+    (void)snprintf(c->addr, sizeof(c->addr), strchr(c->access.peer, ':') ? "[%s]:%u" : "%s:%u",
+                   c->access.peer, ntohs(v4->sin_port));
+}
+
 void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door door)
 {
     struct conn *c = must_calloc(sizeof(*c));
@@ -97,6 +109,7 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
     output_init(&c->out);
     input_init(&c->in, &s->slabs);
     access_init(&c->access, peer, door, s->vitals->metrics);
+    print_addr(c, peer);
     c->next = s->conns;
     if (c->next)
         c->next->prev = c;

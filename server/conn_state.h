@@ -23,6 +23,8 @@ enum conn_state {
     CONN_CLOSING /* the handle is being closed */
 };
 
+enum { CONN_ADDR_SIZE = INET6_ADDRSTRLEN + sizeof("[]:65535") };
+
 enum fate { FATE_OPEN, FATE_DOOMED };
 
 struct conn {
@@ -34,6 +36,7 @@ struct conn {
     uv_poll_t poll;
     int armed; /* the events that poll reports */
     struct wire wire;
+    char addr[CONN_ADDR_SIZE]; /* the client's, "host:port"; empty on a socket of this machine */
     struct hop hop;
     uint64_t deadline; /* loop time in ms; 0: none */
 

@@ -24,8 +24,10 @@
 #include "server/reply.h"
 #include "storage/storage.h"
 
+struct events;
 struct maint;
 struct vitals;
+struct notify;
 
 /* What stands in braces in a row's path. */
 enum var { VAR_NAME, VAR_REFERENCE, VAR_DIGEST, VAR_UPLOAD, VAR_COUNT };
@@ -51,6 +53,8 @@ struct op {
     const struct config *config;
     struct maint *maint;   /* its thread-safe part */
     struct vitals *vitals; /* the same; parse and reply, all of it; NULL: nobody watches */
+    struct notify *notify; /* the same */
+    struct events *events; /* what is told with event_tell (event.h); NULL: nobody listens */
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */

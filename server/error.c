@@ -63,13 +63,17 @@ static const struct status_line error_lines[] = {
     {404, "Not Found"},
     {405, "Method Not Allowed"},
     {409, "Conflict"},
+    {410, "Gone"},
     {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
+    {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {500, "Internal Server Error"},
+    {502, "Bad Gateway"},
     {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
     {507, "Insufficient Storage"},
 };
 
@@ -94,6 +98,17 @@ static const char *phrase_of(int code)
 const char *error_message(enum rc rc)
 {
     return rows[rc].message;
+}
+
+const char *error_phrase(int code)
+{
+    for (size_t i = 0; i < array_len(status_lines); i++)
+        if (status_lines[i].code == code)
+            return status_lines[i].phrase;
+    for (size_t i = 0; i < array_len(error_lines); i++)
+        if (error_lines[i].code == code)
+            return error_lines[i].phrase;
+    return "";
 }
 
 bool error_is_ours(enum rc rc)

@@ -15,6 +15,8 @@ struct status_line {
 };
 
 struct status_line error_status_line(enum status s);
+/* The phrase of a status, another server's for all that matters; empty if it is not known. */
+const char *error_phrase(int code);
 /* What the access log says of a client that did not wait for its answer. */
 int error_code_client_gone(void);
 

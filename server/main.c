@@ -17,6 +17,7 @@
 #include "server/htpasswd.h"
 #include "server/listen.h"
 #include "server/logs.h"
+#include "server/notify_send.h"
 #include "server/server.h"
 #include "server/settings.h"
 
@@ -197,6 +198,8 @@ int main(int argc, char **argv)
     int status = EXIT_FAILURE;
     if (sodium_init() < 0)
         (void)fputs("no source of randomness\n", stderr);
+    else if (!sender_init())
+        (void)fputs("libcurl cannot be used\n", stderr);
     else
         status = run_command(argc, argv, &f);
     arena_fini(&a);

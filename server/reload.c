@@ -12,6 +12,7 @@
 #include "server/listen.h"
 #include "server/logs.h"
 #include "server/maint.h"
+#include "server/notify.h"
 
 /* In the order in which they were opened at the start. */
 static const enum door doors[] = {DOOR_ADMIN, DOOR_DEBUG, DOOR_PUBLIC};
@@ -92,6 +93,7 @@ static void apply(struct server *s, struct settings *next)
     settings_drop(s->settings);
     s->settings = next;
     maint_configure(s->maint, c);
+    notify_follow(s->notify, c);
     conn_renew_all(s);
 }
 

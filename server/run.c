@@ -16,6 +16,8 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     op->config = env->config;
     op->maint = env->maint;
     op->vitals = env->vitals;
+    op->notify = env->notify;
+    op->events = env->events;
     op->arena = env->arena;
     op->fault = &r->fault;
     op->base = url_base(head, env->config, env->https, env->arena);

@@ -35,8 +35,10 @@ struct run_env {
     const struct config *config;
     struct maint *maint;
     struct vitals *vitals; /* NULL: nobody watches */
-    struct arena *arena; /* the request's */
-    bool https;          /* the client came by TLS */
+    struct arena *arena;   /* the request's */
+    bool https;            /* the client came by TLS */
+    struct notify *notify;
+    struct events *events; /* NULL: nobody listens */
 };
 
 /* RC_OK: the operation can take its turns. Anything else is the answer, with RC_BAD_METHOD

@@ -10,9 +10,10 @@
 #include "server/conn.h"
 #include "server/listen.h"
 #include "server/maint.h"
-#include "server/vitals.h"
+#include "server/notify.h"
 #include "server/reload.h"
 #include "server/tls.h"
+#include "server/vitals.h"
 
 enum { TICK_MS = 1000 };
 
@@ -57,6 +58,7 @@ static void stop(struct server *s)
     s->state = SERVER_DRAINING;
     listener_close_all(s);
     maint_close(s->maint);
+    notify_stop(s->notify);
     conn_drain_all(s);
     (void)uv_timer_start(&s->drain_end, on_drain_end, ms, 0);
     server_conn_gone(s);
@@ -131,6 +133,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     (void)uv_timer_init(&s->loop, &s->again);
     s->vitals = vitals_new(s);
     s->maint = maint_new(&s->loop, &s->pool, store, config);
+    s->notify = notify_new(config);
     enum rc rc = open_listeners(s, f);
     if (rc != RC_OK) {
         listener_close_all(s);
@@ -157,6 +160,7 @@ void server_fini(struct server *s)
     slabs_fini(&s->slabs);
     vitals_free(s->vitals);
     maint_free(s->maint);
+    notify_free(s->notify);
     settings_drop(s->settings);
     (void)uv_loop_close(&s->loop);
 }

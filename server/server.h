@@ -17,6 +17,7 @@ struct conn;
 struct listener;
 struct maint;
 struct vitals;
+struct notify;
 
 /*   SERVER_UP ──SIGTERM──► SERVER_DRAINING ──no connection left, or time over──► SERVER_DOWN */
 enum server_state { SERVER_UP, SERVER_DRAINING, SERVER_DOWN };
@@ -31,6 +32,7 @@ struct server {
     struct listener *listeners; /* as they were opened */
     struct maint *maint;
     struct vitals *vitals;
+    struct notify *notify;
     struct conn *conns; /* newest first */
     size_t conn_count;
     uv_signal_t on_term, on_int, on_hup;

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "server/notify_config.h"
 #include "server/tls.h"
 
 enum rc settings_load(const struct config_sources *from, struct settings **out, struct fault *f)
@@ -16,7 +17,9 @@ enum rc settings_load(const struct config_sources *from, struct settings **out, 
         return rc;
     struct settings *s = must_calloc(sizeof(*s));
     *s = (struct settings){.config = config, .users = 1, .from = from};
-    rc = tls_open(config, &s->tls, f);
+    rc = notify_config_check(config, f);
+    if (rc == RC_OK)
+        rc = tls_open(config, &s->tls, f);
     if (rc != RC_OK) {
         settings_drop(s);
         return rc;

@@ -208,7 +208,7 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
 /* ---- Deleting. -------------------------------------------------------------------------- */
 
 static enum rc revision_delete(struct store *s, struct name repo, const struct digest *d,
-                               struct fault *f)
+                               struct lister *gone, struct fault *f)
 {
     struct file_info info;
     struct path link = layout_revision_link(repo, d);
@@ -218,7 +218,7 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
     /* Tags first: a crash in between leaves a manifest without a tag, and never a tag
      * without a manifest. */
     if (rc == RC_OK)
-        rc = tag_delete_all(s, repo, d, f);
+        rc = tag_delete_all(s, repo, d, gone, f);
     if (rc == RC_OK)
         rc = file_remove(&s->tree, link.s, f);
     if (rc == RC_OK) {
@@ -229,14 +229,30 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
     return unknown(repo, d, rc, f);
 }
 
-enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
-                        struct fault *f)
+static enum rc reference_delete(struct store *s, struct name repo, const struct reference *ref,
+                                struct lister *gone, struct fault *f)
 {
+    enum rc rc = RC_INTERNAL;
     switch (ref->kind) {
     case REFERENCE_TAG:
-        return tag_delete(s, repo, ref->tag, f);
+        rc = tag_delete(s, repo, ref->tag, f);
+        if (rc == RC_OK)
+            lister_add(gone, ref->tag.s);
+        return rc;
     case REFERENCE_DIGEST:
-        return revision_delete(s, repo, &ref->digest, f);
+        return revision_delete(s, repo, &ref->digest, gone, f);
     }
-    return RC_INTERNAL;
+    return rc;
+}
+
+enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
+                        struct arena *a, struct list *tags, struct fault *f)
+{
+    const struct page all = {.limit = UINT64_MAX};
+    struct lister gone = {.arena = a};
+    enum rc rc = reference_delete(s, repo, ref, &gone, f);
+    if (rc == RC_OK)
+        lister_page(&gone, &all, tags);
+    lister_fini(&gone);
+    return rc;
 }

@@ -135,10 +135,12 @@ struct manifest_new {
  * RC_MANIFEST_BLOB_UNKNOWN, one fault item for each missing digest. */
 enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,
                      struct fault *f) MUST_CHECK;
-/* By digest: the manifest and the tags that point at it. By tag: that tag alone.
- * RC_MANIFEST_UNKNOWN. */
+struct list;
+
+/* By digest: the manifest and the tags that point at it. By tag: that tag alone. tags: those that
+ * have gone, in the arena. RC_MANIFEST_UNKNOWN. */
 enum rc manifest_delete(struct store *s, struct name repo, const struct reference *ref,
-                        struct fault *f) MUST_CHECK;
+                        struct arena *a, struct list *tags, struct fault *f) MUST_CHECK;
 
 /* ---- Referrers: manifests whose subject is another one. ------------------------- */
 

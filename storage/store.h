@@ -55,9 +55,11 @@ enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct 
                 struct fault *f) MUST_CHECK;
 /* RC_MANIFEST_UNKNOWN. */
 enum rc tag_delete(struct store *s, struct name repo, struct tag tag, struct fault *f) MUST_CHECK;
-/* Removes the tags that point at d. */
+struct lister;
+
+/* Removes the tags that point at d, and lists them. */
 enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
-                       struct fault *f) MUST_CHECK;
+                       struct lister *gone, struct fault *f) MUST_CHECK;
 
 /* Looks at a link and the data behind it. */
 enum rc blob_look(struct store *s, struct name repo, const struct digest *d, struct blob *out,

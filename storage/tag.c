@@ -64,25 +64,29 @@ static enum rc tag_names(struct store *s, struct name repo, struct lister *l, st
 }
 
 static enum rc delete_if(struct store *s, struct name repo, struct tag tag, const struct digest *d,
-                         struct fault *f)
+                         struct lister *gone, struct fault *f)
 {
     struct digest current;
     pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
     enum rc rc = link_get(s, layout_tag_current(repo, tag).s, &current, f);
-    if (rc == RC_OK && digest_eq(&current, d))
+    if (rc == RC_OK && digest_eq(&current, d)) {
         rc = delete_locked(s, repo, tag, f);
+        if (rc == RC_OK)
+            lister_add(gone, tag.s);
+    }
     (void)pthread_mutex_unlock(lock);
     return rc == RC_NOT_FOUND ? RC_OK : rc; /* somebody else was faster */
 }
 
-enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d, struct fault *f)
+enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
+                       struct lister *gone, struct fault *f)
 {
     struct arena a;
     arena_init(&a);
     struct lister l = {.arena = &a};
     enum rc rc = tag_names(s, repo, &l, f);
     for (size_t i = 0; rc == RC_OK && i < l.count; i++)
-        rc = delete_if(s, repo, (struct tag){l.items[i]}, d, f);
+        rc = delete_if(s, repo, (struct tag){l.items[i]}, d, gone, f);
     lister_fini(&l);
     arena_fini(&a);
     return rc;

@@ -131,8 +131,6 @@ static void test_sections_that_are_ignored(void **state)
         {"middleware:\n  storage:\n    - name: redirect\n      options: {baseurl: x}\n",
          ":2: middleware"},
         {"reporting: {bugsnag: {apikey: x}}\n", ":2: reporting"},
-        {"notifications:\n  endpoints:\n    - name: x\n      headers: {A: [b]}\n",
-         ":2: notifications"},
         {"redis: {addr: x, pool: {maxidle: 1}}\n", ":2: redis"},
         {"validation: {manifests: {urls: {allow: [x]}}}\n", ":2: validation"},
         {"policy: {repository: {classes: [image]}}\n", ":2: policy"},
