@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A webhook receiver: what arrives at an HTTP server, in order, and what it is told to answer."""
+
+import http.server
+import json
+import threading
+
+from .waiting import wait_until
+
+
+class Arrived:
+    """One POST."""
+
+    def __init__(self, path, headers, body):
+        self.path = path
+        self.headers = headers
+        self.body = body
+
+    @property
+    def event(self):
+        """The only one that it may hold."""
+        document = json.loads(self.body)
+        assert list(document) == ["events"] and len(document["events"]) == 1, document
+        return document["events"][0]
+
+
+class Sink:
+    """`status` is answered, or what `statuses` still holds; while `held`, nothing is."""
+
+    def __init__(self, port=0):
+        self.lock = threading.Lock()
+        self.arrived = []
+        self.status = 200
+        self.statuses = []
+        self.answer_headers = {}
+        self.going = threading.Event()
+        self.going.set()
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                sink._take(self)
+
+            def log_message(self, *_):
+                pass
+
+        class Listener(http.server.ThreadingHTTPServer):
+            request_queue_size = 64
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # who sent it has gone
+
+        self.listener = Listener(("127.0.0.1", port), Handler)
+        self.port = self.listener.server_address[1]
+        self.thread = threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def _take(self, request):
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        with self.lock:
+            self.arrived.append(Arrived(request.path, request.headers, body))
+            status = self.statuses.pop(0) if self.statuses else self.status
+        self.going.wait()
+        request.send_response(status)
+        for name, value in self.answer_headers.items():
+            request.send_header(name, value)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}/events"
+
+    def hold(self):
+        self.going.clear()
+
+    def release(self):
+        self.going.set()
+
+    def close(self):
+        self.release()
+        self.listener.shutdown()
+        self.thread.join()
+        self.listener.server_close()
+
+    def all(self):
+        with self.lock:
+            return list(self.arrived)
+
+    def events(self):
+        return [arrived.event for arrived in self.all()]
+
+    def wait(self, count, timeout=20):
+        """The first `count` events, as soon as so many have arrived."""
+        wait_until(lambda: len(self.all()) >= count, f"{count} events", timeout=timeout)
+        return self.events()
