@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *tls_last_error(void)
+const char *tls_error(void)
 {
-    unsigned long code = ERR_peek_last_error();
+    unsigned long code =
+        ERR_peek_error(); /* the first says it best, the last that loading failed */
     const char *text = ERR_SYSTEM_ERROR(code) ? NULL : ERR_reason_error_string(code);
     ERR_clear_error();
     return text ? text : "it cannot be used";
@@ -34,39 +35,48 @@ static enum rc check_readable(const char *option, const char *path, struct fault
 
 static enum rc fail_file(const char *option, const char *path, struct fault *f)
 {
-    return fault(f, RC_INTERNAL, "%s: %s: %s", option, path, tls_last_error());
+    return fault(f, RC_INTERNAL, "%s: %s: %s", option, path, tls_error());
 }
 
 /* ---- The pair. -------------------------------------------------------------------------- */
 
-/* Nobody is there to type it: an encrypted key is one that cannot be read. */
-static int no_pass_phrase(char *to, int size, int writing, void *user)
+static enum rc use_certificate(SSL_CTX *ctx, const char *path, struct fault *f)
+{
+    static const char option[] = "http.tls.certificate";
+    enum rc rc = check_readable(option, path, f);
+    if (rc != RC_OK)
+        return rc;
+    return SSL_CTX_use_certificate_chain_file(ctx, path) == 1 ? RC_OK : fail_file(option, path, f);
+}
+
+/* Nobody is there to type it: a key that is encrypted cannot be read. */
+static int no_pass_phrase(char *to, int size, int writing, void *asked)
 {
     (void)to;
     (void)size;
     (void)writing;
-    (void)user;
+    *(bool *)asked = true;
     return -1;
 }
 
-static enum rc use_pair(SSL_CTX *ctx, const struct config *c, struct fault *f)
+static enum rc use_key(SSL_CTX *ctx, const char *path, struct fault *f)
 {
-    const char *option = "http.tls.certificate", *path = c->tls_certificate;
+    static const char option[] = "http.tls.key";
+    bool encrypted = false;
     enum rc rc = check_readable(option, path, f);
     if (rc != RC_OK)
         return rc;
-    if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1)
-        return fail_file(option, path, f);
-    option = "http.tls.key";
-    path = c->tls_key;
-    rc = check_readable(option, path, f);
-    if (rc != RC_OK)
-        return rc;
     SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
-    if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ctx) != 1)
-        return fail_file(option, path, f);
-    return RC_OK;
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, &encrypted);
+    bool good = SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) == 1;
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
+    if (good)
+        return RC_OK;
+    if (encrypted)
+        return fault(f, RC_INTERNAL, "%s: %s: it is encrypted", option, path);
+    if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_OSSL_DECODER)
+        return fault(f, RC_INTERNAL, "%s: %s: there is no private key in it", option, path);
+    return fail_file(option, path, f); /* it is another certificate's, for one */
 }
 
 const char *tls_context_doubt(const SSL_CTX *ctx)
@@ -158,7 +168,7 @@ static enum rc set_ciphers(SSL_CTX *ctx, const struct config *c, struct fault *f
     if (rc == RC_OK && any && b.n == 0)
         (void)SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
     else if (rc == RC_OK && SSL_CTX_set_cipher_list(ctx, any ? b.p : DEFAULT_CIPHERS) != 1)
-        rc = fault(f, RC_INTERNAL, "http.tls.ciphersuites: %s", tls_last_error());
+        rc = fault(f, RC_INTERNAL, "http.tls.ciphersuites: %s", tls_error());
     buf_fini(&b);
     return rc;
 }
@@ -251,11 +261,13 @@ enum rc tls_context_new(const struct config *c, SSL_CTX **out, struct fault *f)
     ERR_clear_error();
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (!ctx)
-        return fault(f, RC_INTERNAL, "TLS: %s", tls_last_error());
+        return fault(f, RC_INTERNAL, "TLS: %s", tls_error());
     harden(ctx, c);
     enum rc rc = set_ciphers(ctx, c, f);
     if (rc == RC_OK)
-        rc = use_pair(ctx, c, f);
+        rc = use_certificate(ctx, c->tls_certificate, f);
+    if (rc == RC_OK)
+        rc = use_key(ctx, c->tls_key, f);
     if (rc == RC_OK)
         rc = ask_clients(ctx, c, f);
     ERR_clear_error();

@@ -15,6 +15,6 @@ enum rc tls_context_new(const struct config *c, SSL_CTX **out, struct fault *f) 
 /* Why clients will not like the certificate's dates, or NULL. */
 const char *tls_context_doubt(const SSL_CTX *ctx);
 /* Words for what OpenSSL has just refused, in this thread; takes them off its list. */
-const char *tls_last_error(void);
+const char *tls_error(void);
 
 #endif

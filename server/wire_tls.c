@@ -45,7 +45,7 @@ static enum wire_result on_failure(struct wire *w)
         return WIRE_END;
     if (reason == SSL_R_HTTP_REQUEST && w->opening)
         say_it_is_https(w);
-    w->why = tls_last_error();
+    w->why = tls_error();
     return WIRE_BROKEN;
 }
 
