@@ -6,6 +6,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -14,11 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/log.h"
+#include "server/tls.h"
 
 enum { TURNS_MAX = 60000 }; /* about a minute: something that never comes fails the test */
 
@@ -49,6 +53,40 @@ void rig_init(struct rig *r)
                                 .timeout_stall = 60000};
     r->settings = (struct settings){.config = &r->config, .users = 1};
     assert_int_equal(server_init(&r->server, &r->settings, r->store, NULL), RC_OK);
+}
+
+/* The server's side is made of options, as in a server. */
+static void open_tls(struct rig *r)
+{
+    char folder[128], text[512], path[256];
+    struct config_sources from = {.path = path, .env = (char *[]){NULL}};
+    (void)snprintf(folder, sizeof(folder), "%s/tls", r->root);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)snprintf(text, sizeof(text),
+                   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 "
+                   "-subj /CN=localhost -keyout %s/key -out %s/certificate 2>/dev/null",
+                   folder, folder);
+    assert_int_equal(system(text), 0);
+    (void)snprintf(path, sizeof(path), "%s/options.ini", folder);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    (void)fprintf(file, "[http.tls]\ncertificate = %s/certificate\nkey = %s/key\n", folder, folder);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(config_load(&from, &r->tls_config, NULL), RC_OK);
+    assert_int_equal(tls_open(r->tls_config, &r->settings.tls, NULL), RC_OK);
+}
+
+void rig_init_tls(struct rig *r, int version)
+{
+    int number = version == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    (void)signal(SIGPIPE, SIG_IGN); /* as the server does: OpenSSL writes without asking for none */
+    rig_init(r);
+    open_tls(r);
+    r->tls = SSL_CTX_new(TLS_client_method());
+    assert_int_equal(SSL_CTX_set_min_proto_version(r->tls, number), 1);
+    assert_int_equal(SSL_CTX_set_max_proto_version(r->tls, number), 1);
+    (void)SSL_CTX_set_mode(r->tls,
+                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
 static void remove_tree(const char *dir)
@@ -91,6 +129,9 @@ void rig_fini(struct rig *r)
     assert_null(r->server.conns);
     server_fini(&r->server);
     assert_int_equal(r->settings.users, 1);
+    tls_close(r->settings.tls);
+    config_free(r->tls_config);
+    SSL_CTX_free(r->tls);
     store_close(r->store);
     remove_tree(r->root);
 }
@@ -102,22 +143,57 @@ void client_open(struct client *c, struct rig *r)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     *c = (struct client){.rig = r, .fd = fds[0]};
     buf_init(&c->got);
+    if (r->tls) {
+        c->ssl = SSL_new(r->tls);
+        assert_int_equal(SSL_set_fd(c->ssl, c->fd), 1);
+        SSL_set_connect_state(c->ssl);
+    }
     conn_open(&r->server, fds[1], &local, DOOR_PUBLIC);
 }
 
 void client_close(struct client *c)
 {
+    SSL_free(c->ssl);
     (void)close(c->fd);
     buf_fini(&c->got);
+}
+
+void client_finish(struct client *c)
+{
+    if (c->ssl)
+        assert_int_equal(SSL_shutdown(c->ssl), 0);
+    else
+        assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+}
+
+/* May the call be made again? */
+static bool tls_waits(const struct client *c, int ret)
+{
+    int error = SSL_get_error(c->ssl, ret);
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+}
+
+bool client_try(struct client *c, struct span *bytes)
+{
+    size_t put = 0;
+    if (bytes->n == 0)
+        return true;
+    if (c->ssl) {
+        ERR_clear_error();
+        int ret = SSL_write_ex(c->ssl, bytes->p, bytes->n, &put);
+        *bytes = span_skip(*bytes, put);
+        return ret == 1 || tls_waits(c, ret);
+    }
+    ssize_t n = send(c->fd, bytes->p, bytes->n, MSG_NOSIGNAL);
+    *bytes = span_skip(*bytes, n > 0 ? (size_t)n : 0);
+    return n >= 0 || errno == EAGAIN;
 }
 
 bool client_send(struct client *c, struct span bytes)
 {
     for (int i = 0; i < TURNS_MAX && bytes.n > 0; i++) {
-        ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN)
+        if (!client_try(c, &bytes))
             return false;
-        bytes = span_skip(bytes, n > 0 ? (size_t)n : 0);
         rig_turn(c->rig);
     }
     assert_int_equal(bytes.n, 0);
@@ -129,14 +205,35 @@ void client_send_str(struct client *c, const char *text)
     assert_true(client_send(c, span_of(text)));
 }
 
-void client_read(struct client *c, size_t n)
+static void read_tls(struct client *c, size_t n)
 {
-    buf_reserve(&c->got, n + 1);
+    int ret = 1;
+    ERR_clear_error();
+    for (size_t got = 0; ret == 1 && n > 0; n -= got) {
+        got = 0;
+        ret = SSL_read_ex(c->ssl, c->got.p + c->got.n, n, &got);
+        c->got.n += got;
+    }
+    if (ret != 1 && !tls_waits(c, ret))
+        c->ended = true;
+}
+
+static void read_plain(struct client *c, size_t n)
+{
     ssize_t got = recv(c->fd, c->got.p + c->got.n, n, 0);
     if (got > 0)
         c->got.n += (size_t)got;
     else if (got == 0 || errno != EAGAIN)
         c->ended = true;
+}
+
+void client_read(struct client *c, size_t n)
+{
+    buf_reserve(&c->got, n + 1);
+    if (c->ssl)
+        read_tls(c, n);
+    else
+        read_plain(c, n);
     c->got.p[c->got.n] = 0;
 }
 

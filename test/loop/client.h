@@ -14,12 +14,16 @@ struct rig {
     char root[64];
     char socket[128];
     struct config config;
-    struct settings settings; /* the test is a user of them to the end: nobody frees them */
+    struct config *tls_config; /* what its TLS was made of */
+    struct ssl_ctx_st *tls;    /* the clients'; NULL: they and the server speak plainly */
+    struct settings settings;  /* the test is a user of them to the end: nobody frees them */
     struct store *store;
     struct server server;
 };
 
 void rig_init(struct rig *r);
+/* The same with TLS on both sides; version 12 or 13. */
+void rig_init_tls(struct rig *r, int version);
 /* Stops the server; fails the test if a connection or a descriptor is left. */
 void rig_fini(struct rig *r);
 /* One turn of the loop, without waiting for events longer than a millisecond. */
@@ -30,12 +34,19 @@ void rig_until_idle(struct rig *r);
 struct client {
     struct rig *rig;
     int fd;
+    struct ssl_st *ssl; /* NULL: plain */
     struct buf got;
     bool ended; /* the server closed its side */
 };
 
 void client_open(struct client *c, struct rig *r);
+/* Without a goodbye, as one that is cut off. */
 void client_close(struct client *c);
+/* Says that it sends no more, and reads on. */
+void client_finish(struct client *c);
+/* Sends what goes without turning the loop, and takes it off the bytes; false if the server closed.
+ */
+bool client_try(struct client *c, struct span *bytes);
 /* Sends everything, turning the loop as often as it takes; false if the server closed. */
 bool client_send(struct client *c, struct span bytes);
 void client_send_str(struct client *c, const char *text);
