@@ -74,7 +74,10 @@ void gc_status_print(const struct gc_status *s, const char *writes, struct buf *
         print_counts(now, b);
     print_report("report", now, b);
     buf_add_char(b, ',');
-    print_report("last", s->runs > 0 ? &s->last : NULL, b);
+    if (s->runs == 0 && s->before)
+        buf_printf(b, "\"last\":%s", s->before);
+    else
+        print_report("last", s->runs > 0 ? &s->last : NULL, b);
     buf_add_str(b, "}\n");
 }
 

@@ -24,7 +24,8 @@ struct gc_status {
     struct gc_request request; /* the current run's, or the last one's */
     uint64_t run;              /* counts from 1; the current run's, or the last one's */
     struct gc_report current;  /* while it runs */
-    struct gc_report last;     /* if there are `runs` */
+    struct gc_report last;     /* if there are `runs`; else … */
+    char *before; /* … what the process before said of its last one, or NULL; owned */
     uint64_t runs, blobs_deleted, bytes_freed; /* of all that are over */
 };
 

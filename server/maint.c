@@ -8,8 +8,10 @@
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/log.h"
+#include "server/gc_last.h"
 #include "server/gc_lines.h"
 #include "server/lane.h"
 
@@ -41,6 +43,7 @@ struct maint {
     struct pool *pool;
     struct lane lane;
     struct store *store;
+    char *root; /* the directory */
 
     /* The loop's. */
     enum maint_state state;
@@ -141,6 +144,8 @@ static void end_hop(struct hop *h)
     gc_end(m->gc);
     m->gc = NULL;
     gc_lines_end(&m->lines);
+    if (m->status.request.scope == GC_EVERYTHING)
+        gc_last_write(m->root, &m->status.current);
 }
 
 /* ---- The log. --------------------------------------------------------------------------- */
@@ -358,7 +363,10 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
     m->pool = pool;
     m->store = s;
     (void)pthread_mutex_init(&m->lock, NULL);
-    gc_lines_init(&m->lines, config->root_directory);
+    m->root = must_alloc(strlen(config->root_directory) + 1);
+    (void)strcpy(m->root, config->root_directory);
+    m->status.before = gc_last_read(m->root);
+    gc_lines_init(&m->lines, m->root);
     lane_init(&m->lane, pool);
     (void)uv_async_init(loop, &m->wake, on_wake);
     (void)uv_timer_init(loop, &m->pause);
@@ -398,6 +406,8 @@ void maint_free(struct maint *m)
 {
     gc_lines_fini(&m->lines);
     lane_fini(&m->lane);
+    free(m->status.before);
+    free(m->root);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }

@@ -358,3 +358,13 @@ def test_the_command_without_a_configuration():
     done = process.run([str(binary_path(True)), "garbage-collect"], check=False)
     assert done.returncode == 1
     assert "configuration" in done.stderr.lower()
+
+
+def test_the_last_report_survives_a_restart(server, client, admin):
+    image = push_image(client, REPO, "goes")
+    delete(client, image.digest)
+    report = admin.collect()
+    assert report["blobs_deleted"] == 3
+    server.restart()
+    status = Admin(server.root).status()
+    assert (status["running"], status["report"], status["last"]) == (False, None, report)
