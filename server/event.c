@@ -59,14 +59,18 @@ static void add_member(struct object *o, const char *name)
         buf_printf(o->b, "\"%s\": ", name);
 }
 
-static void add_text(struct object *o, const char *name, struct span s)
+static void add_any_text(struct object *o, const char *name, struct span s)
 {
-    if (s.n == 0)
-        return;
     add_member(o, name);
     buf_add_char(o->b, '"');
     buf_add_json(o->b, s);
     buf_add_char(o->b, '"');
+}
+
+static void add_text(struct object *o, const char *name, struct span s)
+{
+    if (s.n > 0)
+        add_any_text(o, name, s);
 }
 
 static void add_number(struct object *o, const char *name, uint64_t n)
@@ -165,7 +169,7 @@ static void add_request(struct object *event, const struct events *all)
     add_text(&o, "addr", all->addr);
     add_text(&o, "host", all->host);
     add_text(&o, "method", all->method);
-    add_text(&o, "useragent", all->agent);
+    add_any_text(&o, "useragent", all->agent);
     end(&o, '}');
 }
 

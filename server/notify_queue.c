@@ -287,6 +287,8 @@ void queue_close(struct queue *q)
 {
     if (q->position >= 0 && q->count == 0)
         remove_directory(q);
+    else if (q->position >= 0)
+        (void)utimensat(AT_FDCWD, q->dir, NULL, 0); /* how long it has been left alone */
     close_file(&q->reader);
     close_file(&q->writer);
     close_file(&q->position);
@@ -387,16 +389,19 @@ bool queue_first(struct queue *q, struct buf *out)
     return true;
 }
 
+/* It is looked for again: it may have come here from memory since it was found. */
 static void drop_from_disk(struct queue *q)
 {
-    struct record r;
-    if (!open_reader(q) || !read_all(q->reader, q->first.offset, &r, sizeof(r)))
-        return;
-    q->first.offset += sizeof(r) + r.length;
-    q->bytes -= r.length;
-    q->count--;
-    q->disk_count--;
-    write_position(q);
+    struct buf text;
+    buf_init(&text);
+    if (disk_first(q, &text)) {
+        q->first.offset += sizeof(struct record) + text.n;
+        q->bytes -= text.n;
+        q->count--;
+        q->disk_count--;
+        write_position(q);
+    }
+    buf_fini(&text);
 }
 
 static void drop_from_memory(struct queue *q)

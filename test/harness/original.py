@@ -37,11 +37,12 @@ START_ATTEMPTS = 5
 class Original:
     """`folder` gets its configuration and output; `root` is where the content is."""
 
-    def __init__(self, folder, root, secret="the same for every run"):
+    def __init__(self, folder, root, secret="the same for every run", more=""):
         assert shutil.which(PROGRAM), f"{PROGRAM} is not installed"
         self.folder = pathlib.Path(folder)
         self.root = root
         self.secret = secret
+        self.more = more  # sections for its configuration
         self.process = None
         self.port = None
         self.runs = 0
@@ -49,7 +50,7 @@ class Original:
     def _configure(self):
         self.port = process.free_port()
         config = self.folder / "config.yml"
-        config.write_text(SETTINGS.format(root=self.root, port=self.port, secret=self.secret))
+        config.write_text(SETTINGS.format(root=self.root, port=self.port, secret=self.secret) + self.more)
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("REGISTRY_", "OTEL_"))}
         return str(config), environment
