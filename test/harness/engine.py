@@ -58,8 +58,9 @@ def _root_is_mount_point():
 class Engine:
     """`folder` is its own; the path of the socket in it must be short."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, trusts=None):
         self.folder = folder
+        self.trusts = trusts  # a file with the CAs that it trusts, instead of the machine's
         self.socket = f"{folder}/s"
         self.bridge = None
         self.process = None
@@ -76,6 +77,8 @@ class Engine:
         settings = dict(os.environ)
         if not _root_is_mount_point():
             settings["DOCKER_RAMDISK"] = "1"  # in a chroot pivot_root fails
+        if self.trusts:
+            settings["SSL_CERT_FILE"] = str(self.trusts)
         command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec",
                    "--pidfile", f"{self.folder}/pid", "--host", f"unix://{self.socket}",
                    "--config-file", f"{self.folder}/none.json", "--bridge", self.bridge.name,

@@ -41,11 +41,11 @@ class Authority:
     def file(self):
         return self.own.certificate
 
-    def issue(self, name, days=30, kind=EC, usage="serverAuth"):
+    def issue(self, name, days=30, kind=EC, usage="serverAuth", address="127.0.0.1"):
         """A certificate for this machine, or of a client; days below 0: it has expired."""
         made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.pem")
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage={usage}\n")
+        extensions.write_text(f"subjectAltName=DNS:localhost,IP:{address}\nextendedKeyUsage={usage}\n")
         process.run(["openssl", "req", "-new", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", made.key,
                      "-out", request])
         process.run(["openssl", "x509", "-req", "-in", request, "-CA", self.own.certificate, "-CAkey", self.own.key,
