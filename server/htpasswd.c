@@ -6,6 +6,7 @@
 
 #include <crypt.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -41,6 +42,16 @@ static const char *check_user(const char *user)
 
 /* ---- Reading. --------------------------------------------------------------------------- */
 
+/* Signals that are caught come in here and nowhere else, so that none is missed between a question
+ * and the wait for its answer. */
+static ssize_t read_byte(char *c)
+{
+    struct pollfd one = {.fd = STDIN_FILENO, .events = POLLIN};
+    sigset_t none;
+    (void)sigemptyset(&none);
+    return ppoll(&one, 1, NULL, &none) > 0 ? read(STDIN_FILENO, c, 1) : -1;
+}
+
 /* A line without its end; what does not fit is read, too. Unbuffered: nothing of it stays behind.
  * False if there is none: the input is at its end, or a signal came. */
 static bool read_line(struct password *p)
@@ -48,7 +59,7 @@ static bool read_line(struct password *p)
     char c = 0;
     ssize_t n;
     p->n = 0;
-    while ((n = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
+    while ((n = read_byte(&c)) == 1 && c != '\n')
         if (p->n < sizeof(p->text) - 1)
             p->text[p->n++] = c;
     p->text[p->n] = '\0';
@@ -57,7 +68,7 @@ static bool read_line(struct password *p)
 
 static void on_signal(int signum)
 {
-    (void)signum; /* it only has to end read() */
+    (void)signum; /* it only has to end the wait */
 }
 
 /* A signal must not leave a terminal behind that shows nothing. */
@@ -65,8 +76,13 @@ static void catch_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     struct sigaction ours = {.sa_handler = on_signal};
-    for (size_t i = 0; i < array_len(signals); i++)
+    sigset_t caught;
+    (void)sigemptyset(&caught);
+    for (size_t i = 0; i < array_len(signals); i++) {
         (void)sigaction(signals[i], &ours, NULL);
+        (void)sigaddset(&caught, signals[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &caught, NULL);
 }
 
 static bool ask(const char *question, struct password *p)

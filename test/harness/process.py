@@ -38,9 +38,9 @@ def end(started, patience=20):
             started.wait()
 
 
-def run(command, timeout=120, check=True, **options):
+def run(command, timeout=120, check=True, stdin=subprocess.DEVNULL, **options):
     """Runs a client (a list, or a string for the shell) to its end; its whole output is in the failure."""
-    done = subprocess.run(command, shell=isinstance(command, str), stdin=subprocess.DEVNULL,
+    done = subprocess.run(command, shell=isinstance(command, str), stdin=stdin,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                           encoding="utf-8", errors="replace", check=False, **options)
     if check and done.returncode != 0:
