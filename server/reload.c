@@ -122,7 +122,9 @@ void reload(struct server *s)
     struct fault f;
     arena_init(&a);
     fault_init(&f, &a);
-    if (try(s, &f) != RC_OK)
-        log_error("the configuration is not reloaded, all stays as it is: %s", f.first->detail);
+    enum rc rc = try(s, &f);
+    if (rc != RC_OK)
+        log_error("the configuration is not reloaded, all stays as it is: %s",
+                  f.first && f.first->detail ? f.first->detail : rc_name(rc));
     arena_fini(&a);
 }

@@ -73,9 +73,11 @@ def log_has(*words):
     return seen
 
 
-def output_lines(server):
-    server.client().get("/v2/")
-    return bool(server.output_path.read_text(encoding="utf-8"))
+def output_has(text):
+    def seen(server):
+        server.client().get("/v2/")
+        return text in server.output_path.read_text(encoding="utf-8")
+    return seen
 
 
 def upload_is_gone(server):
@@ -109,7 +111,7 @@ ROWS = [
     ("http.host", {}, None, "https://hub.test", lambda s: location(s).split("/v2/")[0].startswith("https://hub.test"),
      False, True),
     ("http.relativeurls", {}, None, "true", lambda s: location(s).startswith("/"), False, True),
-    ("http.headers", {}, None, None, header("X-Reloaded"), None, "yes"),
+    ("http.headers", {}, None, {"X-Reloaded": "yes"}, header("X-Reloaded"), None, "yes"),
     ("storage.delete.enabled", {}, None, "true", delete_status, 405, 404),
     ("storage.maintenance.readonly.enabled", {}, None, "true", upload_status, 202, 405),
     ("storage.maintenance.readonly.enabled", {}, "true", "false", upload_status, 405, 202),
@@ -123,19 +125,27 @@ ROWS = [
     ("gc.writes", {}, None, "refuse", writes_mode, "hold", "refuse"),
     ("log.level", {}, None, "debug", log_has("level=debug"), False, True),
     ("log.formatter", {}, None, "json", log_has('{"', RELOADED), False, True),
-    ("log.accesslog.disabled", {}, "true", "false", output_lines, False, True),
+    ("log.fields", {}, None, {"place": "here"}, log_has("place=here", RELOADED), False, True),
+    ("loglevel", {}, None, "debug", log_has("level=debug"), False, True),
+    ("log.accesslog.formatter", {"log.accesslog.disabled": "false"}, None, "json", output_has('{"'), False, True),
+    ("log.accesslog.disabled", {}, "true", "false", output_has("/v2/"), False, True),
     ("catalog.maxentries", {}, None, "1", lambda s: page_sizes(s)[0], 2, 1),
 ]
-HEADERS = {"http.headers": ({}, {"http.headers.X-Reloaded": "yes"})}
+
+
+def lines(key, value):
+    """The file's lines that give an option a value, or keys of people's own below it."""
+    if isinstance(value, dict):
+        return {f"{key}.{name}": each for name, each in value.items()}
+    return {} if value is None else {key: value}
 
 
 @pytest.mark.parametrize("key, beside, before, after, look, seen_before, seen_after", ROWS,
-                         ids=[f"{row[0]}-{row[3]}" for row in ROWS])
+                         ids=[f"{row[0]}-{number}" for number, row in enumerate(ROWS)])
 def test_an_option_changes(configured, key, beside, before, after, look, seen_before, seen_after):
-    first, second = HEADERS.get(key) or ({key: before} if before else {}, {key: after})
-    server = configured({**beside, **first})
+    server = configured({**beside, **lines(key, before)})
     assert look(server) == seen_before
-    server.write({**beside, **second})
+    server.write({**beside, **lines(key, after)})
     server.hang_up()
     wait_until(lambda: look(server) == seen_after, f"{key} after the reload", timeout=30)
 
