@@ -95,23 +95,25 @@ static int collect(const struct cli *cli, struct fault *f)
     return status;
 }
 
-/* Errors as they are, so that an editor finds the line. */
+/* All that a start would look at, but for addresses and the store. Errors as they are, so that an
+ * editor finds the line. */
 static int check(const struct cli *cli, struct fault *f)
 {
     struct config_sources from = sources_of(cli);
-    struct config *config = NULL;
+    struct settings *settings = NULL;
     struct buf b;
-    if (config_load(&from, &config, f) != RC_OK) {
+    if (settings_load(&from, &settings, f) != RC_OK) {
         print_fault(stderr, "", f);
         return EXIT_FAILURE;
     }
+    const struct config *config = settings->config;
     buf_init(&b);
     config_add_effective(&b, config);
     (void)fputs(b.p, stdout);
     buf_fini(&b);
     for (size_t i = 0; conf_warning(config->conf, i); i++)
         (void)fprintf(stderr, "warning: %s\n", conf_warning(config->conf, i));
-    config_free(config);
+    settings_drop(settings);
     return EXIT_SUCCESS;
 }
 

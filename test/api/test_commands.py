@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import pathlib
 import pty
 import re
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from harness import process
 from harness.server import binary_path
+from harness.tls import Authority
 
 LINE = re.compile(r"(?P<key>[\w.-]+) = (?P<value>.*?)  ; (?P<source>.+)")
 
@@ -174,9 +176,9 @@ storage: {filesystem: {rootdirectory: /var/lib/registry}}
 http:
   addr: :443
   tls:
-    certificate: /certs/domain.crt
-    key: /certs/domain.key
-    clientcas: [/certs/ca.pem, /certs/other.pem]
+    certificate: CERTIFICATE
+    key: KEY
+    clientcas: [AUTHORITY, AUTHORITY]
     minimumtls: tls1.3
     ciphersuites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]
 """
@@ -209,8 +211,6 @@ FILES = [
                                 "storage.filesystem.rootdirectory": "/data", "http.secret": "***",
                                 "http.headers.Access-Control-Allow-Origin": "http://ui.example.org",
                                 "http.headers.Access-Control-Allow-Methods": "HEAD,GET,OPTIONS,DELETE"}),
-    ("TLS", TLS, {"http.tls.certificate": "/certs/domain.crt", "http.tls.key": "/certs/domain.key",
-                  "http.tls.minimumtls": "tls1.3", "http.tls.clientcas": "/certs/ca.pem,/certs/other.pem"}),
     ("notifications", NOTIFICATIONS, {"log.formatter": "json", "log.accesslog.disabled": "true"}),
 ]
 
@@ -239,6 +239,22 @@ def test_files_that_people_have(scratch, text, wanted):
         assert any(f"{leaf}.".startswith(f"{key}.") or key.startswith(f"{leaf}.") for key in told), leaf
     assert "hunter2" not in done.stdout + done.stderr
     assert "asecret" not in done.stdout + done.stderr
+
+
+def test_a_file_with_tls(scratch):
+    authority = Authority(scratch)
+    certificate = authority.issue("domain")
+    file = scratch / "config.yml"
+    text = TLS.replace("AUTHORITY", str(authority.file)).replace("KEY", str(certificate.key))
+    file.write_text(text.replace("CERTIFICATE", str(certificate.certificate)), encoding="utf-8")
+    values = effective(registry("check-config", file).stdout)
+    assert values["http.tls.certificate"] == (str(certificate.certificate), f"{file}:6")
+    assert values["http.tls.key"] == (str(certificate.key), f"{file}:7")
+    assert values["http.tls.clientcas"] == (f"{authority.file},{authority.file}", f"{file}:8")
+    assert values["http.tls.minimumtls"] == ("tls1.3", f"{file}:9")
+    pathlib.Path(certificate.key).unlink()
+    done = registry("check-config", file, check=False)
+    assert (done.returncode, done.stdout) == (1, "") and str(certificate.key) in done.stderr
 
 
 @pytest.mark.parametrize("text, wanted", [
