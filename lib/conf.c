@@ -411,14 +411,24 @@ enum rc conf_put(struct conf *c, const struct conf_place *at, struct span key,
     return RC_OK;
 }
 
+/* A section that must not be empty: that it was there is known, even if nothing is in it. */
+static void note_section(struct conf *c, const struct conf_place *at, const struct conf_option *o,
+                         struct span key)
+{
+    if (o != NULL && o->type == CONF_REFUSED && span_eq(key, span_of(o->key)))
+        giver_of(c, o)->source = at->source;
+}
+
 enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct span key,
                          struct fault *f)
 {
     const struct conf_option *o = conf_find(c, key);
     bool is_root = key.n == 0;
 
-    if (is_root || conf_is_section(c, key))
+    if (is_root || conf_is_section(c, key)) {
+        note_section(c, at, o, key);
         return RC_OK;
+    }
     if (o == NULL)
         return conf_fail(at, key, f, "unknown option");
     if (o->type == CONF_REFUSED)

@@ -76,6 +76,14 @@ struct span http_header_find(const struct http_head *h, struct span name)
     return at ? at->value : (struct span){NULL, 0};
 }
 
+void http_header_wipe(const struct http_head *h, struct span name)
+{
+    for (const struct http_header *at = http_header_next(h, name, NULL); at;
+         at = http_header_next(h, name, at))
+        if (at->value.n > 0) /* the arena's, and so ours to write */
+            memset((void *)(uintptr_t)at->value.p, '*', at->value.n);
+}
+
 struct span http_header_list(const struct http_head *h, struct span name, struct arena *a)
 {
     const struct http_header *at = http_header_next(h, name, NULL);

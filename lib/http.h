@@ -56,6 +56,9 @@ const struct http_header *http_header_next(const struct http_head *h, struct spa
 /* All headers of that name as one list, "a, b" (RFC 9110 §5.3); p is NULL if there is none. */
 struct span http_header_list(const struct http_head *h, struct span name, struct arena *a);
 
+/* Overwrites all values of that name: credentials, once they have been looked at. */
+void http_header_wipe(const struct http_head *h, struct span name);
+
 struct http_parser; /* about 300 bytes; x_new/x_free */
 
 enum http_event {

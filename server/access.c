@@ -83,14 +83,26 @@ static void find_client(struct access *a, const struct http_head *head)
     a->client[0] = '\0';
 }
 
+/* A URL may have a password in it: what stands before that is left out with it. */
+static struct span without_userinfo(struct span url)
+{
+    struct span scheme, host, rest, user;
+    if (!span_cut(url, ':', &scheme, &rest) || !span_starts(rest, SPAN("//")))
+        return url;
+    span_cut(span_skip(rest, 2), '/', &host, &rest);
+    if (!span_cut_last(host, '@', &user, &host))
+        return url;
+    return span_from(host.p, url.n - (size_t)(host.p - url.p));
+}
+
 void access_request(struct access *a, const struct http_head *head)
 {
     a->method = head->method_text;
     a->verb = head->method;
-    a->target = head->target;
+    a->target = without_userinfo(head->target);
     a->minor = head->minor;
     a->host = http_header_find(head, SPAN("Host"));
-    a->referer = http_header_find(head, SPAN("Referer"));
+    a->referer = without_userinfo(http_header_find(head, SPAN("Referer")));
     a->agent = http_header_find(head, SPAN("User-Agent"));
     a->began_ns = now_ns();
     find_client(a, head);
@@ -160,6 +172,20 @@ static void add_quoted(struct buf *b, struct span s)
     }
 }
 
+/* A name with a blank in it must not look like two fields. */
+static void add_user(struct buf *b, struct span user)
+{
+    struct span part;
+    if (user.n == 0)
+        buf_add_char(b, '-');
+    while (user.n > 0) {
+        bool more = span_cut(user, ' ', &part, &user);
+        add_quoted(b, part);
+        if (more)
+            buf_add_str(b, "\\x20");
+    }
+}
+
 static void write_line(const struct buf *b)
 {
     struct span s = buf_span(b);
@@ -190,9 +216,7 @@ static void add_combined(struct buf *b, struct access *a, uint64_t sent)
     time_t now = time(NULL);
     (void)strftime(date, sizeof(date), "%d/%b/%Y:%H:%M:%S +0000", gmtime_r(&now, &tm));
     buf_printf(b, "%s - ", a->peer);
-    if (a->user.n == 0)
-        buf_add_char(b, '-');
-    add_quoted(b, a->user);
+    add_user(b, a->user);
     buf_printf(b, " [%s] \"", date);
     add_request_line(b, a);
     buf_printf(b, "\" %d %" PRIu64 " \"", a->code, sent);

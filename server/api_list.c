@@ -6,9 +6,14 @@
 #include <inttypes.h>
 
 #include "server/api.h"
+#include "server/auth.h"
 #include "server/url.h"
 
-enum { CATALOG_PAGE = 100 }; /* without n, as in the registry image */
+enum {
+    CATALOG_PAGE = 100 /* without n, as in the registry image */,
+    SEEN_PAGE = 1000,
+    SEEN_MAX = 10000
+};
 
 struct list_op {
     struct op op;
@@ -106,9 +111,46 @@ static enum rc catalog_parse(struct op *op, const struct request *rq)
     return parse_page(l, rq, max, TOO_LARGE_REFUSED);
 }
 
+/* Adds what may be seen of a page; false if there is no more room for it. */
+static bool add_seen(struct list_op *l, const struct list *page, struct span *items)
+{
+    for (size_t i = 0; i < page->count; i++) {
+        if (!who_may(l->op.who, RIGHT_PULL, page->items[i]))
+            continue;
+        if (l->list.count == l->page.limit)
+            return false;
+        items[l->list.count++] = page->items[i];
+    }
+    return true;
+}
+
+/* As many pages of all as it takes to fill one of what may be seen, and to know of one more. */
+static enum rc list_seen(struct list_op *l)
+{
+    struct op *op = &l->op;
+    struct page page = {l->page.last, SEEN_PAGE};
+    struct list all = {.more = true};
+    if (l->page.limit > SEEN_MAX)
+        l->page.limit = SEEN_MAX;
+    struct span *items = arena_alloc(op->arena, (size_t)l->page.limit * sizeof(*items));
+    l->list = (struct list){.items = items};
+    while (all.more && !l->list.more) {
+        enum rc rc = repo_list(op->store, &page, op->arena, &all, op->fault);
+        if (rc != RC_OK)
+            return rc;
+        l->list.more = !add_seen(l, &all, items);
+        if (all.count == 0)
+            break;
+        page.last = all.items[all.count - 1];
+    }
+    return RC_OK;
+}
+
 static enum rc catalog_open(struct op *op)
 {
     struct list_op *l = container_of(op, struct list_op, op);
+    if (who_sees_some(op->who))
+        return list_seen(l);
     return repo_list(op->store, &l->page, op->arena, &l->list, op->fault);
 }
 

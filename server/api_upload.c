@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "server/api.h"
+#include "server/auth.h"
 #include "server/event.h"
 
 enum mount { MOUNT_NONE, MOUNT_FROM, MOUNT_ANY };
@@ -85,7 +86,8 @@ static enum rc commit(struct upload_op *u)
 
 /* ---- POST: begin, mount, or all at once. ------------------------------------------------ */
 
-/* A mount that cannot be done is an ordinary begin, whatever the reason. */
+/* A mount that cannot be done is an ordinary begin, whatever the reason: who may not pull from the
+ * source does not learn what is there. */
 static void parse_mount(struct upload_op *u, const struct request *rq)
 {
     struct span mount, from;
@@ -94,8 +96,9 @@ static void parse_mount(struct upload_op *u, const struct request *rq)
         digest_parse(mount, &u->digest, NULL) != RC_OK)
         return;
     if (!http_query_find(rq->head->query, SPAN("from"), a, &from))
-        u->mount = MOUNT_ANY;
-    else if (name_parse(from, &u->mount_from, NULL) == RC_OK)
+        u->mount = who_may_pull_all(u->op.who) ? MOUNT_ANY : MOUNT_NONE;
+    else if (name_parse(from, &u->mount_from, NULL) == RC_OK &&
+             who_may(u->op.who, RIGHT_PULL, from))
         u->mount = MOUNT_FROM;
 }
 

@@ -12,9 +12,9 @@
 /* "$2b$12$" and 53 characters of salt and hash */
 enum { BCRYPT_LEN = 60, BCRYPT_PREFIX = 7, BCRYPT_COST_MAX = 18 };
 
-/* What nobody's password is checked against: the last character cannot come out of bcrypt, so that
- * it never matches. The cost in it is replaced by that of the file. */
-#define NOBODY "$2b$10$abcdefghijklmnopqrstuuVfXlyCvEoRQYTcyRAKqBBdGBxYhDlF!"
+/* What nobody's password is checked against: the last character stands for bits that bcrypt leaves
+ * at zero, so that it never matches. The cost in it is replaced by that of the file. */
+#define NOBODY "$2b$10$abcdefghijklmnopqrstuuVfXlyCvEoRQYTcyRAKqBBdGBxYhDlF/"
 
 struct line {
     struct span user, hash;

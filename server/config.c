@@ -42,6 +42,34 @@ static void settle_tls(struct config *c)
     conf_warn(c->conf, "http.tls.minimumtls: TLS 1.0 and 1.1 are not safe, tls1.2 is used");
 }
 
+/* An auth that is mentioned is meant, whatever is missing of it: else it would be open to all. A
+ * section that is there counts, even with nothing in it. */
+static bool is_mentioned(const struct config *c, const char *section, const char *const *values)
+{
+    bool given = conf_source_of(c->conf, section) != CONF_FROM_DEFAULT;
+
+    for (; *values != NULL; values++)
+        given = given || **values != '\0';
+    return given;
+}
+
+static enum rc settle_auth(struct config *c, struct fault *f)
+{
+    const char *const for_htpasswd[] = {c->htpasswd_realm, c->htpasswd_path, NULL};
+    const char *const for_token[] = {c->token_realm,  c->token_service, c->token_issuer,
+                                     c->token_bundle, c->token_jwks,    NULL};
+    bool htpasswd = c->auth_type == AUTH_HTPASSWD || is_mentioned(c, "auth.htpasswd", for_htpasswd);
+    bool token = c->auth_type == AUTH_TOKEN || is_mentioned(c, "auth.token", for_token) ||
+                 c->token_algs.first || c->token_autoredirect ||
+                 strcmp(c->token_autoredirect_path, TOKEN_PATH) != 0;
+
+    if (htpasswd && token)
+        return fault(f, RC_INTERNAL, "auth: expected htpasswd or token, got both");
+    if (htpasswd || token)
+        c->auth_type = htpasswd ? AUTH_HTPASSWD : AUTH_TOKEN;
+    return RC_OK;
+}
+
 /* Values that are settled together, or that the registry image takes in its own way. */
 static void settle(struct config *c)
 {
@@ -152,6 +180,8 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
         rc = check(c, f);
     if (rc == RC_OK)
         rc = logs_settle(c, f);
+    if (rc == RC_OK)
+        rc = settle_auth(c, f);
     if (rc != RC_OK) {
         config_free(c);
         return rc;

@@ -30,6 +30,9 @@ enum accesslog_format { ACCESSLOG_COMBINED, ACCESSLOG_JSON };
 
 struct log_field;
 
+/* How it is found out who somebody is. */
+enum auth_type { AUTH_NONE, AUTH_HTPASSWD, AUTH_TOKEN };
+
 /* Times are milliseconds. Strings are never NULL. */
 struct config {
     /* http */
@@ -76,6 +79,16 @@ struct config {
     bool gc_delete_untagged;
     int gc_writes; /* enum gc_writes */
 
+    /* auth; what belongs together is looked at by auth.c */
+    int auth_type; /* enum auth_type: what was said, or what has options */
+    const char *htpasswd_realm, *htpasswd_path;
+    const char *token_realm, *token_service, *token_issuer;
+    const char *token_bundle, *token_jwks; /* paths; empty: there is none */
+    struct conf_map token_algs;            /* a list; empty: all */
+    bool token_autoredirect;
+    const char *token_autoredirect_path;
+    struct conf_map rules, groups; /* "NAME.who", …; "NAME.members" */
+
     /* log */
     int log_level;  /* enum log_level */
     int log_format; /* enum log_format */
@@ -99,6 +112,7 @@ struct config {
 };
 
 #define METRICS_PATH "/metrics" /* by default, and in the table of endpoints */
+#define TOKEN_PATH "/auth/token"
 
 enum { CONFIG_THREADS_MIN = 4, CONFIG_THREADS_MAX = 64, CONFIG_FILE_MAX = 1024 * 1024 };
 

@@ -4,7 +4,8 @@
  * things is here.
  *
  *   READ ──head──► POOL ⇄ BODY        POOL ──closed──► SEND ⇄ FILE
- *                  POOL ⇄ WAIT        an upload is busy: the same turn again, a little later
+ *                  POOL ⇄ WAIT        an upload is busy: the same turn again, a little later;
+ *   READ ──► WAIT                     or too many passwords are being checked
  *    ▲              a turn of the operation             │
  *    └───────────── next request ◄──── LINGER ◄─────────┘ answered, more of it to come
  *
@@ -24,7 +25,8 @@ enum {
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
     FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
     WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon */
-    LINGER_MS = 30 * 1000  /* RFC 9112 §9.6: time for the client to see the answer */
+    PROOF_WAITS_MAX = 1000, /* some 20 s */
+    LINGER_MS = 30 * 1000   /* RFC 9112 §9.6: time for the client to see the answer */
 };
 
 static void set_deadline(struct conn *c, uint64_t ms)
@@ -243,12 +245,20 @@ static void submit_file(struct conn *c)
 
 /* ---- One request after the other. ------------------------------------------------------- */
 
+/* The file system says who may use the administrators' socket. */
+static struct auth *auth_of(const struct conn *c)
+{
+    bool trusted = c->door == DOOR_DEBUG || (c->door == DOOR_ADMIN && c->local);
+    return trusted ? NULL : c->settings->auth;
+}
+
 static enum rc make_run(struct conn *c)
 {
     const struct server *s = c->server;
     struct run_env env = {.door = c->door,
                           .store = s->store,
                           .config = c->settings->config,
+                          .auth = auth_of(c),
                           .maint = s->maint,
                           .vitals = s->vitals,
                           .notify = s->notify,
@@ -256,10 +266,66 @@ static enum rc make_run(struct conn *c)
                           .https = c->wire.ssl != NULL};
     if (c->door == DOOR_PUBLIC)
         env.events = notify_events(s->notify, &c->in.head, &c->access, span_of(c->addr), &c->arena);
-    enum rc rc = run_begin(&c->run, &c->in.head, &env);
-    if (rc == RC_OK)
-        c->run.op->last_try = c->waits == WAITS_MAX;
-    return rc;
+    return run_begin(&c->run, &c->in.head, &env);
+}
+
+static void wait_a_little(struct conn *c)
+{
+    c->state = CONN_WAIT;
+    c->waits++;
+    conn_wait(c);
+    conn_watch(c);
+}
+
+static void submit_proof(struct conn *c);
+
+/* The run is as far as it can be on the loop; rc is what it said. */
+static void go_on(struct conn *c, enum rc rc)
+{
+    if (rc == RC_OK && c->run.state == RUN_PROOF) {
+        submit_proof(c);
+        return;
+    }
+    if (rc == RC_OK && c->run.state == RUN_ASK && c->waits < PROOF_WAITS_MAX) {
+        wait_a_little(c);
+        return;
+    }
+    if (rc == RC_OK && c->run.state == RUN_ASK)
+        rc = fault(&c->run.fault, RC_UNAVAILABLE, "too many passwords are being checked");
+    c->waits = 0;
+    c->access.user = c->run.proof.who.user;
+    if (rc != RC_OK)
+        answer_error(c, rc);
+    else if (run_has_turns(&c->run))
+        c->state = CONN_BODY;
+    else
+        answer(c);
+}
+
+static void proof_hop(struct hop *h)
+{
+    run_prove(&container_of(h, struct conn, hop)->run);
+}
+
+static void after_proof(struct hop *h)
+{
+    struct conn *c = container_of(h, struct conn, hop);
+    enum rc rc = run_proved(&c->run);
+    c->state = CONN_BODY;
+    if (c->fate == FATE_DOOMED)
+        conn_close(c);
+    else
+        go_on(c, rc);
+    conn_advance(c);
+}
+
+static void submit_proof(struct conn *c)
+{
+    c->state = CONN_POOL;
+    c->deadline = 0;
+    c->hop.run = proof_hop;
+    c->hop.done = after_proof;
+    pool_submit(&c->server->pool, &c->hop);
 }
 
 /* The same turn, with the same bytes, from the beginning. */
@@ -267,8 +333,14 @@ void conn_try_again(struct conn *c)
 {
     if (c->state != CONN_WAIT)
         return;
-    enum rc rc = make_run(c);
+    if (c->run.state == RUN_ASK) {
+        go_on(c, run_ask(&c->run));
+        conn_advance(c);
+        return;
+    }
+    enum rc rc = run_enter(&c->run);
     if (rc == RC_OK) {
+        c->run.op->last_try = c->waits == WAITS_MAX;
         submit_run(c);
         return;
     }
@@ -282,12 +354,7 @@ static void begin_operation(struct conn *c)
     access_request(&c->access, &c->in.head);
     enum rc rc = make_run(c);
     access_row(&c->access, c->run.row);
-    if (rc != RC_OK)
-        answer_error(c, rc);
-    else if (run_has_turns(&c->run))
-        c->state = CONN_BODY;
-    else
-        answer(c);
+    go_on(c, rc);
 }
 
 void conn_begin_request(struct conn *c)

@@ -96,6 +96,7 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
     struct conn *c = must_calloc(sizeof(*c));
     c->server = s;
     c->door = door;
+    c->local = peer->sa_family == AF_UNIX;
     if (uv_poll_init(&s->loop, &c->poll, fd) != 0) {
         (void)close(fd);
         free(c);

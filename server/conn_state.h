@@ -31,6 +31,7 @@ struct conn {
     struct server *server;
     struct conn *prev, *next;
     enum door door; /* the one it came in by */
+    bool local;     /* by a socket in the file system */
     enum conn_state state;
     enum fate fate; /* doomed: closes as soon as the pool gives back */
     uv_poll_t poll;

@@ -28,6 +28,7 @@ struct events;
 struct maint;
 struct vitals;
 struct notify;
+struct who;
 
 /* What stands in braces in a row's path. */
 enum var { VAR_NAME, VAR_REFERENCE, VAR_DIGEST, VAR_UPLOAD, VAR_COUNT };
@@ -35,7 +36,7 @@ enum var { VAR_NAME, VAR_REFERENCE, VAR_DIGEST, VAR_UPLOAD, VAR_COUNT };
 /* Where requests come in; each row is behind one of them, and cannot be reached by another. */
 enum door {
     DOOR_PUBLIC, /* the registry */
-    DOOR_ADMIN,  /* who can connect is trusted */
+    DOOR_ADMIN,  /* who can connect to its socket is trusted */
     DOOR_DEBUG   /* health and metrics, which tell and change nothing */
 };
 
@@ -55,6 +56,8 @@ struct op {
     struct vitals *vitals; /* the same; parse and reply, all of it; NULL: nobody watches */
     struct notify *notify; /* the same */
     struct events *events; /* what is told with event_tell (event.h); NULL: nobody listens */
+    const struct who *who; /* who asks, as auth.h has it */
+    struct span user;      /* their name; p is NULL if nobody knows */
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */
@@ -82,6 +85,7 @@ enum scope {
     SCOPE_PULL,
     SCOPE_PUSH,
     SCOPE_DELETE,
+    SCOPE_CANCEL, /* of an upload: who may push or delete */
     SCOPE_ADMIN
 };
 

@@ -130,11 +130,16 @@ enum rc error_rc_of(int code)
     return RC_INTERNAL;
 }
 
-/* A string, but for an unknown repository: there it is an object with its name. */
+/* A string; for an unknown repository an object with its name; JSON as it is for what was wanted by
+ * somebody who may not. */
 static void add_detail(struct buf *b, enum rc rc, struct span detail)
 {
     const char *name = rc == RC_NAME_UNKNOWN ? "name" : NULL;
     buf_add_str(b, ",\"detail\":");
+    if (rc == RC_UNAUTHORIZED || rc == RC_DENIED) {
+        buf_add_span(b, detail);
+        return;
+    }
     if (name)
         buf_printf(b, "{\"%s\":", name);
     buf_add_char(b, '"');

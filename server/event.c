@@ -209,6 +209,8 @@ void event_tell(struct op *op, const struct event *e)
     struct buf b;
     if (!all)
         return;
+    if (op->user.p) /* who has proved it */
+        all->user = op->user;
     buf_init(&b);
     print(op, e, &b);
     struct event_text *text = arena_alloc(op->arena, sizeof(*text));

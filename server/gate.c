@@ -15,6 +15,7 @@ static bool changes_something(enum scope s)
         return false;
     case SCOPE_PUSH:
     case SCOPE_DELETE:
+    case SCOPE_CANCEL:
         return true;
     }
     return true;

@@ -21,10 +21,14 @@ _Static_assert(LOG_TEXT == 0 && LOG_JSON == 1 && LOG_LOGSTASH == 2,
     {                                                                                              \
         key, CONF_REFUSED, 0, initial, CONF_RESTART, NULL, help                                    \
     }
-#define NO_AUTH "auth is not supported yet: refusing to start without it"
 #define NO_ACME                                                                                    \
     "certificates from Let's Encrypt are not supported: another program gets them, and "           \
     "http.tls.certificate names the file"
+#define NO_SILLY "it lets everybody in who says anything: there is no such auth here"
+#define NO_HTPASSWD "expected path, and maybe realm"
+#define NO_TOKEN                                                                                   \
+    "expected realm, service, issuer, and rootcertbundle or jwks; maybe signingalgorithms, "       \
+    "autoredirect, autoredirectpath"
 #define NO_PROXY                                                                                   \
     "a pull-through cache is not supported yet: refusing to start as one that takes pushes"
 #define NO_DRIVER "there is no such storage driver here, only filesystem"
@@ -120,7 +124,7 @@ const struct conf_option config_table[] = {
      "how long the collection works before it looks whether clients want something: 1ms to 1s"},
 
     {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RELOAD, NULL,
-     "address on which administrators are served, without any check; empty: there is none"},
+     "address on which administrators are served; checked only if there is auth; empty: none"},
     {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,
      "socket on which they are; empty: run/admin.sock in the root directory"},
 
@@ -144,7 +148,35 @@ const struct conf_option config_table[] = {
     {"tags.maxtags", CONF_COUNT, AT(tags_max), "1000", CONF_RELOAD, NULL,
      "most tags that a client may ask for in one page; 0: the default"},
 
-    REFUSED("auth", "none", NO_AUTH),
+    {"auth", CONF_ENUM, AT(auth_type), "none", CONF_RELOAD, "none|htpasswd|token",
+     "how clients say who they are; what has options below is meant without this, too"},
+    REFUSED("auth.htpasswd", NULL, NO_HTPASSWD),
+    {"auth.htpasswd.realm", CONF_STRING, AT(htpasswd_realm), "", CONF_RELOAD, NULL,
+     "what clients show to people when they ask for a password; empty: Registry"},
+    {"auth.htpasswd.path", CONF_STRING, AT(htpasswd_path), "", CONF_RELOAD, NULL,
+     "file of users and their passwords' hashes; bcrypt is what counts"},
+    REFUSED("auth.token", NULL, NO_TOKEN),
+    {"auth.token.realm", CONF_STRING, AT(token_realm), "", CONF_RELOAD, NULL,
+     "URL where clients get tokens"},
+    {"auth.token.service", CONF_STRING, AT(token_service), "", CONF_RELOAD, NULL,
+     "what this registry is called there; the aud of tokens"},
+    {"auth.token.issuer", CONF_STRING, AT(token_issuer), "", CONF_RELOAD, NULL,
+     "who gives them; the iss of tokens"},
+    {"auth.token.rootcertbundle", CONF_STRING, AT(token_bundle), "", CONF_RELOAD, NULL,
+     "file of certificates in PEM whose keys sign tokens, or certificates for such keys"},
+    {"auth.token.jwks", CONF_STRING, AT(token_jwks), "", CONF_RELOAD, NULL,
+     "file of keys that sign tokens, a JWK set"},
+    {"auth.token.signingalgorithms", CONF_MAP, AT(token_algs), "", CONF_RELOAD, NULL,
+     "EdDSA, and HS, RS, ES, PS with 256, 384, 512: those that count; empty: all of them"},
+    {"auth.token.autoredirect", CONF_BOOL, AT(token_autoredirect), "false", CONF_RELOAD, NULL,
+     "clients get tokens on the host that they speak to, whatever the realm says"},
+    {"auth.token.autoredirectpath", CONF_STRING, AT(token_autoredirect_path), TOKEN_PATH,
+     CONF_RELOAD, NULL, "the path there"},
+    REFUSED("auth.silly", NULL, NO_SILLY),
+    {"rule", CONF_MAP, AT(rules), "", CONF_RELOAD, NULL,
+     "[rule.NAME] who, repositories, allow: with auth.htpasswd, who may do what"},
+    {"group", CONF_MAP, AT(groups), "", CONF_RELOAD, NULL,
+     "[group.NAME] members: users that rules name together"},
     LATER("middleware", "plug-ins of the registry image"),
     LATER("reporting", "error reporting services"),
     {"notifications.events.includereferences", CONF_BOOL, AT(notify_references), "false",

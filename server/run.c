@@ -9,8 +9,9 @@
 #include "server/route.h"
 #include "server/url.h"
 
-static struct op *make_op(struct run *r, const struct http_head *head, const struct run_env *env)
+static struct op *make_op(struct run *r)
 {
+    const struct run_env *env = &r->env;
     struct op *op = arena_alloc(env->arena, r->row->operation->size);
     op->store = env->store;
     op->config = env->config;
@@ -18,9 +19,11 @@ static struct op *make_op(struct run *r, const struct http_head *head, const str
     op->vitals = env->vitals;
     op->notify = env->notify;
     op->events = env->events;
+    op->who = &r->proof.who;
+    op->user = r->proof.who.user;
     op->arena = env->arena;
     op->fault = &r->fault;
-    op->base = url_base(head, env->config, env->https, env->arena);
+    op->base = url_base(r->rq.head, env->config, env->https, env->arena);
     op->file = -1;
     return op;
 }
@@ -34,36 +37,99 @@ static struct route_places places_of(const struct run_env *env)
     };
 }
 
+static enum rc find_row(struct run *r)
+{
+    struct route route = {0};
+    struct route_places places = places_of(&r->env);
+    enum rc rc = route_find(&r->rq, &places, r->env.arena, &route, &r->fault);
+    r->row = route.row;
+    r->matched = route.row || route.allow;
+    if (route.allow)
+        r->error_headers = arena_printf(r->env.arena, "Allow: %s\r\n", route.allow);
+    return rc;
+}
+
 /* Clients are told to come back: a collection takes longer than this, or is over by then. */
 #define RETRY_AFTER "Retry-After: 10\r\n"
 
-static enum rc pass_gate(struct run *r, const struct run_env *env)
+static enum rc pass_gate(struct run *r)
 {
+    const struct run_env *env = &r->env;
     enum rc rc = gate_check(r->row, env->config, maint_refuses_writes(env->maint), &r->fault);
     if (rc == RC_UNAVAILABLE)
         r->error_headers = RETRY_AFTER;
     return rc;
 }
 
+/* Before the name is looked at, and before a byte of the body. */
+static enum rc pass_auth(struct run *r)
+{
+    static const enum want wants[] = {
+        [SCOPE_BASE] = WANT_ENTRY,  [SCOPE_CATALOG] = WANT_CATALOG, [SCOPE_PULL] = WANT_PULL,
+        [SCOPE_PUSH] = WANT_PUSH,   [SCOPE_DELETE] = WANT_DELETE,   [SCOPE_CANCEL] = WANT_CANCEL,
+        [SCOPE_ADMIN] = WANT_ADMIN,
+    };
+    const struct http_head *head = r->rq.head;
+    struct wish wish = {.repository = r->rq.vars[VAR_NAME]};
+    if (r->row->scope == SCOPE_NONE)
+        return RC_OK;
+    wish.want = wants[r->row->scope];
+    if (r->row->scope == SCOPE_PUSH && head->method == METHOD_POST)
+        (void)http_query_find(head->query, SPAN("from"), r->env.arena, &wish.source);
+    return auth_allow(&r->proof, &wish, head, &r->error_headers, &r->fault);
+}
+
+enum rc run_enter(struct run *r)
+{
+    r->state = RUN_NEW;
+    r->error_headers = NULL;
+    fault_init(&r->fault, r->env.arena);
+    http_header_wipe(r->rq.head, SPAN("Authorization"));
+    r->rc = pass_auth(r);
+    if (r->rc == RC_OK)
+        r->rc = pass_gate(r);
+    if (r->rc == RC_OK) {
+        r->op = make_op(r);
+        r->rc = r->row->operation->parse(r->op, &r->rq);
+    }
+    if (r->rc != RC_OK)
+        r->state = RUN_CLOSED;
+    return r->rc;
+}
+
+enum rc run_ask(struct run *r)
+{
+    struct auth *auth = r->row->scope == SCOPE_NONE ? NULL : r->env.auth;
+    switch (auth_ask(auth, r->rq.head, r->env.arena, &r->proof)) {
+    case AUTH_KNOWN:
+        return run_enter(r);
+    case AUTH_PROVE:
+        r->state = RUN_PROOF;
+        return RC_OK;
+    case AUTH_LATER:
+        r->state = RUN_ASK;
+        return RC_OK;
+    }
+    return RC_INTERNAL;
+}
+
+void run_prove(struct run *r)
+{
+    auth_prove(&r->proof);
+}
+
+enum rc run_proved(struct run *r)
+{
+    auth_proved(&r->proof);
+    return run_enter(r);
+}
+
 enum rc run_begin(struct run *r, const struct http_head *head, const struct run_env *env)
 {
-    struct request rq = {.head = head, .door = env->door};
-    struct route route = {0};
-    *r = (struct run){.state = RUN_NEW};
+    *r = (struct run){.state = RUN_ASK, .env = *env, .rq = {.head = head, .door = env->door}};
     fault_init(&r->fault, env->arena);
-    struct route_places places = places_of(env);
-    r->rc = route_find(&rq, &places, env->arena, &route, &r->fault);
-    r->row = route.row;
-    r->matched = route.row || route.allow;
-    if (route.allow)
-        r->error_headers = arena_printf(env->arena, "Allow: %s\r\n", route.allow);
-    if (r->rc == RC_OK)
-        r->rc = pass_gate(r, env);
-    if (r->rc != RC_OK)
-        return r->rc;
-    r->op = make_op(r, head, env);
-    r->rc = r->row->operation->parse(r->op, &rq);
-    return r->rc;
+    r->rc = find_row(r);
+    return r->rc == RC_OK ? run_ask(r) : r->rc;
 }
 
 bool run_has_turns(const struct run *r)

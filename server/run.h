@@ -2,7 +2,9 @@
  *
  * run: takes a request through its row, in order, each step once.
  *
- *   run_begin          loop  route, gate, parse
+ *   run_begin          loop  route; who asks? known ──► NEW, else ──► PROOF, or ASK: again later
+ *   run_prove          pool  PROOF: is it true?
+ *   run_enter          loop  rights, gate, parse ──► NEW, or CLOSED
  *   run_turn           pool  NEW ──open──► OPEN ──chunk*, finish──► CLOSED
  *                             └──────────── any failure ─────────────┘   close on the way
  *   operation->reply   loop
@@ -14,25 +16,17 @@
 #ifndef SERVER_RUN_H
 #define SERVER_RUN_H
 
+#include "server/auth.h"
 #include "server/endpoint.h"
 
-enum run_state { RUN_NEW, RUN_OPEN, RUN_CLOSED };
-
-struct run {
-    const struct endpoint *row; /* NULL if the request has none */
-    struct op *op;              /* NULL before run_begin is through; in the arena */
-    bool matched;               /* the path is known, whatever the method */
-    enum run_state state;
-    enum rc rc;                /* the first failure; final when CLOSED */
-    struct fault fault;        /* its words */
-    const char *error_headers; /* "Name: value\r\n" that belong to the error, or NULL */
-};
+enum run_state { RUN_ASK, RUN_PROOF, RUN_NEW, RUN_OPEN, RUN_CLOSED };
 
 /* What a run works with; all borrowed. */
 struct run_env {
     enum door door;
     struct store *store;
     const struct config *config;
+    struct auth *auth; /* NULL: nobody is asked who they are */
     struct maint *maint;
     struct vitals *vitals; /* NULL: nobody watches */
     struct arena *arena;   /* the request's */
@@ -41,10 +35,31 @@ struct run_env {
     struct events *events; /* NULL: nobody listens */
 };
 
-/* RC_OK: the operation can take its turns. Anything else is the answer, with RC_BAD_METHOD
- * and its Allow header for OPTIONS too. */
+struct run {
+    struct run_env env;
+    struct request rq;
+    const struct endpoint *row; /* NULL if the request has none */
+    struct proof proof;         /* who asks */
+    struct op *op;              /* NULL before run_enter is through; in the arena */
+    bool matched;               /* the path is known, whatever the method */
+    enum run_state state;
+    enum rc rc;                /* the first failure; final when CLOSED */
+    struct fault fault;        /* its words */
+    const char *error_headers; /* "Name: value\r\n" that belong to the error, or NULL */
+};
+
+/* RC_OK: as the state says. NEW: the operation can take its turns; PROOF: run_prove, then
+ * run_proved; ASK: run_ask, a little later. Anything else is the answer, with RC_BAD_METHOD and its
+ * Allow header for OPTIONS too. The same for the others that return an outcome. head is borrowed to
+ * the end. */
 enum rc run_begin(struct run *r, const struct http_head *head,
                   const struct run_env *env) MUST_CHECK;
+enum rc run_ask(struct run *r) MUST_CHECK;
+void run_prove(struct run *r);
+/* Also if the client is gone. */
+enum rc run_proved(struct run *r) MUST_CHECK;
+/* Begins a CLOSED run anew that somebody may have: its operation was too early. */
+enum rc run_enter(struct run *r) MUST_CHECK;
 
 /* Does it have anything to do in the pool? If not, it can reply at once. */
 bool run_has_turns(const struct run *r);

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 #include "lib/log.h"
+#include "server/auth.h"
 #include "server/conn.h"
 #include "server/listen.h"
 #include "server/maint.h"
@@ -89,6 +90,7 @@ static void on_tick(uv_timer_t *t)
     struct server *s = container_of(t, struct server, tick);
     conn_tick_all(s);
     tls_tick(s->settings->tls);
+    auth_tick(s->settings->auth);
 }
 
 /* Without the socket the server is still of use: a file system may have none. */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "server/auth.h"
 #include "server/notify_config.h"
 #include "server/tls.h"
 
@@ -20,6 +21,8 @@ enum rc settings_load(const struct config_sources *from, struct settings **out, 
     rc = notify_config_check(config, f);
     if (rc == RC_OK)
         rc = tls_open(config, &s->tls, f);
+    if (rc == RC_OK)
+        rc = auth_new(config, &s->auth, f);
     if (rc != RC_OK) {
         settings_drop(s);
         return rc;
@@ -38,6 +41,7 @@ void settings_drop(struct settings *s)
 {
     if (!s || --s->users > 0)
         return;
+    auth_free(s->auth);
     tls_close(s->tls);
     config_free(s->config);
     free(s);

@@ -27,7 +27,7 @@ const struct endpoint endpoints[] = {
     {"blob_upload_chunk", METHOD_HEAD,   UPLOAD,                  DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_upload_status},
     {"blob_upload_chunk", METHOD_PATCH,  UPLOAD,                  DOOR_PUBLIC, SCOPE_PUSH,    NEEDS_NOTHING,         &api_upload_chunk},
     {"blob_upload_chunk", METHOD_PUT,    UPLOAD,                  DOOR_PUBLIC, SCOPE_PUSH,    NEEDS_NOTHING,         &api_upload_finish},
-    {"blob_upload_chunk", METHOD_DELETE, UPLOAD,                  DOOR_PUBLIC, SCOPE_DELETE,  NEEDS_NOTHING,         &api_upload_cancel},
+    {"blob_upload_chunk", METHOD_DELETE, UPLOAD,                  DOOR_PUBLIC, SCOPE_CANCEL,  NEEDS_NOTHING,         &api_upload_cancel},
     {"manifest",          METHOD_PUT,    MANIFEST,                DOOR_PUBLIC, SCOPE_PUSH,    NEEDS_NOTHING,         &api_manifest_put},
     {"tags",              METHOD_GET,    "/v2/{name}/tags/list",  DOOR_PUBLIC, SCOPE_PULL,    NEEDS_NOTHING,         &api_tag_list},
     {"manifest",          METHOD_DELETE, MANIFEST,                DOOR_PUBLIC, SCOPE_DELETE,  NEEDS_DELETE_ENABLED,  &api_manifest_delete},

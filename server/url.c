@@ -99,3 +99,15 @@ struct span url_base(const struct http_head *head, const struct config *config, 
         return origin;
     return span_of(arena_printf(a, "%.*s%.*s", SPAN_ARG(origin), SPAN_ARG(prefix)));
 }
+
+struct span url_of_token_server(const struct http_head *head, const struct config *config,
+                                struct arena *a)
+{
+    struct origin o = {SPAN("https"), http_header_find(head, SPAN("Host"))};
+    from_x_forwarded(head, &o);
+    bool plain = span_eq_nocase(o.scheme, SPAN("http"));
+    if (!is_host(o.host))
+        return SPAN("");
+    return span_of(arena_printf(a, "%s://%.*s%s", plain ? "http" : "https", SPAN_ARG(o.host),
+                                config->token_autoredirect_path));
+}

@@ -19,4 +19,9 @@ struct span url_prefix(const struct config *config);
 struct span url_base(const struct http_head *head, const struct config *config, bool https,
                      struct arena *a);
 
+/* Where clients get tokens with auth.token.autoredirect: on the host that they speak to. As in the
+ * registry image it is https unless X-Forwarded-Proto says http. Empty if Host is none. */
+struct span url_of_token_server(const struct http_head *head, const struct config *config,
+                                struct arena *a);
+
 #endif

@@ -170,9 +170,14 @@ struct answer bench_call(struct bench *b, const struct call *c)
     struct run_env env = {.door = b->door,
                           .store = b->store,
                           .config = &b->config,
+                          .auth = b->auth,
                           .maint = b->maint,
                           .arena = &arena};
     enum rc rc = run_begin(&run, &head, &env);
+    if (rc == RC_OK && run.state == RUN_PROOF) {
+        run_prove(&run);
+        rc = run_proved(&run);
+    }
     if (rc == RC_OK) {
         stayed = feed(&run, c);
         assert_int_equal(run.state, RUN_CLOSED);

@@ -11,11 +11,14 @@
 #include "storage/storage.h"
 #include "test/pattern.h"
 
+struct auth;
+
 struct bench {
     char root[64]; /* the store's directory */
     struct store *store;
     struct config config;
     enum door door;      /* where calls come in */
+    struct auth *auth;   /* the test's, or NULL: nobody is asked */
     struct maint *maint; /* its loop stands still, but for bench_turn_until_idle */
     uv_loop_t loop;
     struct pool pool;

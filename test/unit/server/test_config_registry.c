@@ -161,7 +161,11 @@ static const char *load_bad(struct fixture *x, const char *suffix, const char *t
     return fixture_detail(x) + strlen(x->path);
 }
 
-#define NO_AUTH ": auth is not supported yet: refusing to start without it"
+#define NO_HTPASSWD ": expected path, and maybe realm"
+#define NO_TOKEN                                                                                   \
+    ": expected realm, service, issuer, and rootcertbundle or jwks; maybe signingalgorithms, "     \
+    "autoredirect, autoredirectpath"
+#define NO_SILLY ": it lets everybody in who says anything: there is no such auth here"
 #define NO_ACME                                                                                    \
     ": certificates from Let's Encrypt are not supported: another program gets them, and "         \
     "http.tls.certificate names the file"
@@ -172,13 +176,14 @@ static const char *load_bad(struct fixture *x, const char *suffix, const char *t
 static void test_what_would_weaken_is_refused(void **state)
 {
     static const char *const rows[][2] = {
-        {"auth: htpasswd\n", ":2: auth" NO_AUTH},
-        {"auth:\n  htpasswd:\n    realm: x\n    path: /x\n", ":3: auth.htpasswd" NO_AUTH},
-        {"auth:\n  htpasswd:\n", ":3: auth.htpasswd" NO_AUTH},
-        {"auth:\n  htpasswd: {}\n", ":3: auth.htpasswd" NO_AUTH},
-        {"auth:\n  token:\n    realm: x\n", ":3: auth.token" NO_AUTH},
-        {"auth: {silly: {realm: x}}\n", ":2: auth.silly" NO_AUTH},
-        {"auth: [x]\n", ":2: auth" NO_AUTH},
+        {"auth:\n  htpasswd:\n", ":3: auth.htpasswd" NO_HTPASSWD},
+        {"auth:\n  htpasswd: /x\n", ":3: auth.htpasswd" NO_HTPASSWD},
+        {"auth:\n  htpasswd:\n    file: /x\n", ":4: auth.htpasswd.file" NO_HTPASSWD},
+        {"auth:\n  token:\n    key: x\n", ":4: auth.token.key" NO_TOKEN},
+        {"auth: {silly: {realm: x}}\n", ":2: auth.silly" NO_SILLY},
+        {"auth: silly\n", ":2: auth.silly" NO_SILLY},
+        {"auth: [x]\n", ":2: auth: expected none, htpasswd or token, got a list"},
+        {"auth: basic\n", ":2: auth: expected none, htpasswd or token, got \"basic\""},
         {"http: {tls: {letsencrypt: {cachefile: /x}}}\n",
          ":2: http.tls.letsencrypt.cachefile" NO_ACME},
         {"http: {tls: {letsencrypt: {hosts: [a.org]}}}\n",
@@ -236,13 +241,55 @@ static void test_what_weakens_nothing_is_taken(void **state)
     }
 }
 
+/* Whatever is missing of it: a registry that was meant to be closed is not open. */
+static void test_an_auth_that_is_mentioned_is_meant(void **state)
+{
+    static const struct {
+        const char *text;
+        enum auth_type want;
+    } rows[] = {
+        {"auth: htpasswd\n", AUTH_HTPASSWD},
+        {"auth: token\n", AUTH_TOKEN},
+        {"auth:\n  htpasswd: {}\n", AUTH_HTPASSWD},
+        {"auth:\n  token: {}\n", AUTH_TOKEN},
+        {"auth: {htpasswd: {realm: x}}\n", AUTH_HTPASSWD},
+        {"auth: {htpasswd: {path: /x}}\n", AUTH_HTPASSWD},
+        {"auth: {token: {signingalgorithms: [RS256]}}\n", AUTH_TOKEN},
+        {"auth: {token: {autoredirect: true}}\n", AUTH_TOKEN},
+        {"auth: none\n", AUTH_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct fixture x;
+        char text[256];
+        fixture_begin(&x);
+        snprintf(text, sizeof(text), "version: 0.1\n%s", rows[i].text);
+        fixture_load(&x, ".yml", text, no_env);
+        assert_int_equal(x.config->auth_type, rows[i].want);
+        fixture_end(&x);
+    }
+}
+
+static void test_two_kinds_of_auth(void **state)
+{
+    static const char *const env[] = {"REGISTRY_AUTH_TOKEN_ISSUER=x",
+                                      "REGISTRY_AUTH_HTPASSWD_PATH=/x", NULL};
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    assert_int_equal(fixture_try(&x, NULL, env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x), "auth: expected htpasswd or token, got both");
+    fixture_end(&x);
+}
+
 static void test_refused_variables(void **state)
 {
     static const char *const rows[][2] = {
-        {"REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH" NO_AUTH},
-        {"REGISTRY_AUTH={htpasswd: {realm: x}}", "REGISTRY_AUTH" NO_AUTH},
-        {"REGISTRY_AUTH_HTPASSWD_REALM=x", "REGISTRY_AUTH_HTPASSWD_REALM" NO_AUTH},
-        {"REGISTRY_AUTH_TOKEN_SERVICE=x", "REGISTRY_AUTH_TOKEN_SERVICE" NO_AUTH},
+        {"REGISTRY_AUTH=silly", "REGISTRY_AUTH: auth.silly" NO_SILLY},
+        {"REGISTRY_AUTH={htpasswd: }", "REGISTRY_AUTH: auth.htpasswd" NO_HTPASSWD},
+        {"REGISTRY_AUTH_SILLY_REALM=x", "REGISTRY_AUTH_SILLY_REALM" NO_SILLY},
         {"REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL=a@b", "REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL" NO_ACME},
         {"REGISTRY_HTTP_TLS={letsencrypt: {email: a@b}}",
          "REGISTRY_HTTP_TLS: http.tls.letsencrypt.email" NO_ACME},
@@ -332,6 +379,8 @@ int main(void)
         cmocka_unit_test(test_sections_that_are_ignored),
         cmocka_unit_test(test_what_would_weaken_is_refused),
         cmocka_unit_test(test_what_weakens_nothing_is_taken),
+        cmocka_unit_test(test_an_auth_that_is_mentioned_is_meant),
+        cmocka_unit_test(test_two_kinds_of_auth),
         cmocka_unit_test(test_refused_variables),
         cmocka_unit_test(test_variables_people_have),
         cmocka_unit_test(test_forms_of_readonly),

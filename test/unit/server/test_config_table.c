@@ -212,7 +212,10 @@ static const struct conf_option *find_option(struct span section, struct span na
 {
     for (size_t i = 0; i < config_table_count; i++) {
         struct span row_section, row_name;
-        if (config_table[i].type == CONF_MAP && span_eq(span_of(config_table[i].key), section))
+        struct span key = span_of(config_table[i].key);
+        bool inside =
+            span_eq(section, key) || (span_starts(section, key) && section.p[key.n] == '.');
+        if (config_table[i].type == CONF_MAP && inside)
             return &config_table[i];
         span_cut_last(span_of(config_table[i].key), '.', &row_section, &row_name);
         if (span_eq(row_section, section) && span_eq(row_name, name))
