@@ -2,6 +2,7 @@
 """Tokens, the keys that sign them, and the names that these keys have: what a token server does."""
 
 import base64
+import datetime
 import hashlib
 import hmac
 import json
@@ -11,8 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.x509.oid import NameOID
-
-import datetime
 
 HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
 CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
