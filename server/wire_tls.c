@@ -14,8 +14,9 @@
 #include "server/wire.h"
 
 enum {
-    RECORD = 16 << 10,       /* the most that one record of TLS takes */
-    FILE_BUFFER = 4 * RECORD /* on a stack of the pool's */
+    RECORD = 16 << 10,        /* the most that one record of TLS takes */
+    FILE_BUFFER = 4 * RECORD, /* on a stack of the pool's */
+    UNREAD_MAX = 8            /* a client that goes on and on gets no more attention */
 };
 
 /* ---- Plain HTTP where TLS is due. ------------------------------------------------------- */
@@ -26,9 +27,10 @@ static void say_it_is_https(struct wire *w)
 {
     static const char text[] = "HTTP/1.0 400 Bad Request\r\n\r\n"
                                "Client sent an HTTP request to an HTTPS server.\n";
-    char unread[4096];
-    while (recv(w->fd, unread, sizeof(unread), 0) == (ssize_t)sizeof(unread))
-        ;
+    char unread[RECORD];
+    for (int i = 0; i < UNREAD_MAX; i++)
+        if (recv(w->fd, unread, sizeof(unread), 0) <= 0)
+            break;
     (void)send(w->fd, text, sizeof(text) - 1, MSG_NOSIGNAL);
     (void)shutdown(w->fd, SHUT_WR);
 }
