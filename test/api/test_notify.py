@@ -15,6 +15,7 @@ from harness.process import free_port
 from harness.push import (OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, index, push_blob, push_image, push_manifest,
                           start_upload, with_query)
 from harness.sink import Sink
+from harness.tls import Authority
 from harness.waiting import wait_until
 from harness.wire import Client
 
@@ -217,6 +218,20 @@ def test_from_an_ini_file(make_server, scratch, sink):
     client.delete(f"/v2/a/blobs/{digest}")
     assert short(sink.wait(1)[0]) == ("delete", "a", digest)
     assert sink.all()[0].headers["X-Key"] == "1"
+
+
+def test_over_tls(start, make_sink, scratch):
+    """Who cannot show a certificate is told nothing."""
+    authority = Authority(scratch)
+    sink = make_sink(certificate=authority.issue("sink"))
+    server = start(**told_to(patient(sink.url)), **with_metrics())
+    pushed = push_many(server.client(), 1)
+    wait_until(lambda: (metric(server, "events_total", type="Errors") or 0) > 3, "some tries")
+    assert sink.all() == [] and "certificate" in server.stderr()
+    server.stop()
+    server.environment["SSL_CERT_FILE"] = str(authority.file)
+    server.start()
+    assert digests(sink.wait(1)) == pushed
 
 
 # That it arrives

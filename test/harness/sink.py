@@ -3,6 +3,7 @@
 
 import http.server
 import json
+import ssl
 import threading
 
 from .waiting import wait_until
@@ -27,7 +28,7 @@ class Arrived:
 class Sink:
     """`status` is answered, or what `statuses` still holds; while `held`, nothing is."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, certificate=None):
         self.lock = threading.Lock()
         self.arrived = []
         self.status = 200
@@ -54,6 +55,13 @@ class Sink:
                 pass  # who sent it has gone
 
         self.listener = Listener(("127.0.0.1", port), Handler)
+        self.scheme = "https" if certificate else "http"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate.certificate, certificate.key)
+            # The handshake is for the thread of the connection: who does not finish it stops nobody.
+            self.listener.socket = context.wrap_socket(self.listener.socket, server_side=True,
+                                                       do_handshake_on_connect=False)
         self.port = self.listener.server_address[1]
         self.thread = threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.01})
         self.thread.start()
@@ -72,7 +80,7 @@ class Sink:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/events"
+        return f"{self.scheme}://127.0.0.1:{self.port}/events"
 
     def hold(self):
         self.going.clear()
