@@ -274,7 +274,7 @@ bool conf_is_secret(const struct conf_option *o, const char *key)
     for (size_t i = 0; i < array_len(ends); i++)
         if (n >= strlen(ends[i]) && strcasecmp(key + n - strlen(ends[i]), ends[i]) == 0)
             return true;
-    return (o->rules & CONF_SECRET) != 0;
+    return strcasestr(key, ".headers.") != NULL || (o->rules & CONF_SECRET) != 0;
 }
 
 static enum rc fail_value(const struct conf_place *at, const struct conf_option *o, const char *got,

@@ -111,7 +111,7 @@ enum conf_source conf_source_of(const struct conf *c, const char *key);
 /* "default", "FILE:LINE", the name of a variable, or "flag". */
 void conf_add_source(struct buf *b, const struct conf *c, const char *key);
 /* Is the option's value, or that of a key of its CONF_MAP, told to nobody? Rows say it, and so do
- * keys that end with password, secret or authorization. */
+ * keys that end with password, secret or authorization, and those of an endpoint's headers. */
 bool conf_is_secret(const struct conf_option *o, const char *key);
 
 /* One row's value in filled targets. A CONF_LATER or CONF_REFUSED row has none: it is the same

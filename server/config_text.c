@@ -60,13 +60,29 @@ void config_add_reference(struct buf *b)
 
 /* ---- What is in effect. ----------------------------------------------------------------- */
 
+/* "https://user:password@host/": who is named there is nobody's business either. */
+static void add_without_user(struct buf *b, struct span value)
+{
+    struct span authority, path, user, host;
+    const char *scheme = memmem(value.p, value.n, "://", strlen("://"));
+    size_t n = scheme != NULL ? (size_t)(scheme - value.p) + strlen("://") : 0;
+
+    span_cut(span_skip(value, n), '/', &authority, &path);
+    if (n > 0 && span_cut_last(authority, '@', &user, &host)) {
+        buf_add_span(b, span_head(value, n));
+        buf_add_str(b, "***");
+        value = span_skip(value, n + user.n);
+    }
+    buf_add_span(b, value);
+}
+
 static void add_shown(struct buf *b, const struct conf_option *o, const char *key,
                       struct span value)
 {
     if (value.n > 0 && conf_is_secret(o, key))
         buf_add_str(b, "***");
-    else
-        buf_add_span(b, value);
+    else if (value.n > 0)
+        add_without_user(b, value);
 }
 
 static void add_option(struct buf *b, const struct config *c, const struct conf_option *o)

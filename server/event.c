@@ -229,15 +229,17 @@ void event_tell(struct op *op, const struct event *e)
 
 struct span event_basic_user(const struct http_head *head, struct arena *a)
 {
-    struct span scheme, rest, user, password;
+    struct span scheme, rest, user = {0}, password;
     struct span header = http_header_find(head, SPAN("Authorization"));
     if (!span_cut(header, ' ', &scheme, &rest) || !span_eq_nocase(scheme, SPAN("Basic")))
         return SPAN("");
     rest = span_trim(rest);
     size_t n = 0;
     char *plain = arena_alloc(a, rest.n + 1);
-    if (sodium_base642bin((unsigned char *)plain, rest.n, rest.p, rest.n, NULL, &n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
-        return SPAN("");
-    return span_cut(span_from(plain, n), ':', &user, &password) ? user : SPAN("");
+    bool decoded = sodium_base642bin((unsigned char *)plain, rest.n, rest.p, rest.n, NULL, &n, NULL,
+                                     sodium_base64_VARIANT_ORIGINAL) == 0;
+    if (!decoded || !span_cut(span_from(plain, n), ':', &user, &password))
+        user.n = 0;
+    sodium_memzero(plain + user.n, rest.n - user.n); /* the password */
+    return span_from(plain, user.n);
 }

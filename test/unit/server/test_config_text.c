@@ -93,7 +93,31 @@ static void test_secrets(void **state)
     assert_true(conf_is_secret(&plain, "http.secret"));
     assert_true(conf_is_secret(&plain, "smtppassword"));
     assert_true(conf_is_secret(&plain, "0.headers.Authorization"));
+    assert_true(conf_is_secret(&plain, "name.headers.X-Key"));
     assert_true(conf_is_secret(&row, "a.b"));
+}
+
+static void test_endpoints_without_secrets(void **state)
+{
+    struct fixture x;
+    struct buf b;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, ".ini",
+                 "[notifications.endpoints]\n"
+                 "a.url = http://me:hunter2@host/a@b\n"
+                 "a.headers.X-Key = hunter3\n"
+                 "b.url = https://host/x@y://z\n",
+                 no_env);
+    buf_init(&b);
+    config_add_effective(&b, x.config);
+    assert_non_null(strstr(b.p, "notifications.endpoints.a.url = http://***@host/a@b  ; "));
+    assert_non_null(strstr(b.p, "notifications.endpoints.a.headers.X-Key = ***  ; "));
+    assert_non_null(strstr(b.p, "notifications.endpoints.b.url = https://host/x@y://z  ; "));
+    assert_null(strstr(b.p, "hunter"));
+    buf_fini(&b);
+    fixture_end(&x);
 }
 
 static void test_following(void **state)
@@ -167,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_each_value_with_its_source),
         cmocka_unit_test(test_it_reads_what_it_prints),
         cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_endpoints_without_secrets),
         cmocka_unit_test(test_following),
         cmocka_unit_test(test_the_readme_has_the_reference),
     };
