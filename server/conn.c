@@ -265,7 +265,8 @@ static enum rc make_run(struct conn *c)
                           .arena = &c->arena,
                           .https = c->wire.ssl != NULL};
     if (c->door == DOOR_PUBLIC)
-        env.events = notify_events(s->notify, &c->in.head, &c->access, span_of(c->addr), &c->arena);
+        env.events = notify_events(s->notify, env.auth ? NULL : &c->in.head, &c->access,
+                                   span_of(c->addr), &c->arena);
     return run_begin(&c->run, &c->in.head, &env);
 }
 

@@ -173,10 +173,11 @@ static void add_request(struct object *event, const struct events *all)
     end(&o, '}');
 }
 
-static void add_origin(struct object *event, const struct events *all)
+static void add_origin(struct object *event, const struct op *op)
 {
+    const struct events *all = op->events;
     struct object actor = begin(event, "actor", '{');
-    add_text(&actor, "name", all->user);
+    add_text(&actor, "name", op->user.p ? op->user : all->claimed);
     end(&actor, '}');
     struct object source = begin(event, "source", '{');
     add_text(&source, "addr", span_of(all->source));
@@ -197,7 +198,7 @@ static void print(const struct op *op, const struct event *e, struct buf *b)
     add_text(&o, "action", span_of(event_action_name(e->action)));
     add_target(&o, e, op);
     add_request(&o, op->events);
-    add_origin(&o, op->events);
+    add_origin(&o, op);
     end(&o, '}');
     end(&list, ']');
     end(&envelope, '}');
@@ -209,8 +210,6 @@ void event_tell(struct op *op, const struct event *e)
     struct buf b;
     if (!all)
         return;
-    if (op->user.p) /* who has proved it */
-        all->user = op->user;
     buf_init(&b);
     print(op, e, &b);
     struct event_text *text = arena_alloc(op->arena, sizeof(*text));

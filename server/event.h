@@ -49,7 +49,7 @@ struct events {
     const char *request;  /* an id of the request */
     struct span addr;     /* the client's: with its port, or as a proxy says it */
     struct span host, method, agent;
-    struct span user; /* who asks; empty: nobody knows */
+    struct span claimed; /* the user's name, where nobody has to say it; may be empty */
     struct event_text *first, *last;
 };
 

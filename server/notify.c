@@ -343,7 +343,7 @@ struct events *notify_events(const struct notify *n, const struct http_head *hea
         .host = access->host,
         .method = access->method,
         .agent = access->agent,
-        .user = access->user.n > 0 ? access->user : event_basic_user(head, a),
+        .claimed = head ? event_basic_user(head, a) : SPAN(""),
     };
     return e;
 }

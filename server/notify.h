@@ -30,8 +30,8 @@ void notify_stop(struct notify *n);
 /* What was told is on the disk. NULL is fine. */
 void notify_free(struct notify *n);
 
-/* For a request to tell its events to; the arena's. addr: who sends it. NULL if nobody wants to be
- * told. */
+/* For a request to tell its events to; the arena's. head: says who asks, where nobody has to prove
+ * it; else NULL. addr: where it comes from. NULL if nobody wants to be told. */
 struct events *notify_events(const struct notify *n, const struct http_head *head,
                              struct access *access, struct span addr, struct arena *a);
 /* Takes a copy of what the request has told so far, and empties it. NULL is fine. */

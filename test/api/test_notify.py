@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from harness import htpasswd
 from harness.content import sha256
 from harness.process import free_port
 from harness.push import (OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, index, push_blob, push_image, push_manifest,
@@ -142,6 +143,14 @@ def test_who_and_where(start, sink):
     assert push["source"].pop("addr") == f"{socket.gethostname()}:{server.port}"
     assert UUID.fullmatch(push["source"].pop("instanceID")) and push["source"] == {}
     assert pull["actor"] == {} and pull["request"]["addr"] == "192.0.2.7" and pull["request"]["method"] == "GET"
+
+
+def test_who_has_proved_it(start, sink, scratch):
+    users = htpasswd.write(scratch / "users", {"maria": "secret"})
+    client = start(REGISTRY_AUTH_HTPASSWD_PATH=str(users), **told_to(sink)).client()
+    client.headers["Authorization"] = htpasswd.basic("maria", "secret")["Authorization"]
+    push_blob(client, "a", b"x")
+    assert sink.wait(1)[0]["actor"] == {"name": "maria"}
 
 
 def test_the_request(start, sink):

@@ -82,7 +82,8 @@ static void test_a_blob(void **state)
 {
     struct scene *s = *state;
     struct name from = {SPAN("c")};
-    s->events.user = SPAN("maria");
+    s->events.claimed = SPAN("eve");
+    s->op.user = SPAN("maria");
     event_tell(&s->op, &(struct event){
                            .action = EVENT_MOUNT,
                            .repo = s->repo,
