@@ -35,6 +35,32 @@ static void add_key(struct buf *b, const char *name)
     }
 }
 
+/* The registry image's variables are called after the fields of its code, not all of which are
+ * called after the keys. */
+static void restore_field(struct buf *key)
+{
+    static const struct {
+        const char *field, *key;
+    } rows[] = {
+        {"notifications.eventconfig.", "notifications.events."},
+        {"health.filecheckers", "health.file"},
+        {"health.httpcheckers", "health.http"},
+        {"health.tcpcheckers", "health.tcp"},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct span field = span_of(rows[i].field);
+        if (!span_starts(buf_span(key), field))
+            continue;
+        struct buf fixed;
+        buf_init(&fixed);
+        buf_add_str(&fixed, rows[i].key);
+        buf_add_span(&fixed, span_skip(buf_span(key), field.n));
+        buf_fini(key);
+        *key = fixed;
+        return;
+    }
+}
+
 /* A variable's name has only one sign for the dots and the underscores of a key. */
 static void restore_underscores(const struct conf *c, struct buf *key)
 {
@@ -97,6 +123,7 @@ static enum rc load_variable(struct conf *c, const char *variable, struct fault 
     buf_init(&key);
     conf_add_shown(&name_text, name);
     add_key(&key, name_text.p);
+    restore_field(&key);
     restore_underscores(c, &key);
     struct conf_place at = {
         .source = CONF_FROM_ENV,

@@ -117,12 +117,15 @@ static void test_from_the_environment(void **state)
         "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL=http://a/",
         "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_HEADERS_X-Key=[one]",
         "REGISTRY_NOTIFICATIONS_ENDPOINTS_0_IGNORE_ACTIONS=[pull, push]",
+        "REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES=true",
         NULL,
     };
     struct fixture x;
     (void)state;
     fixture_begin(&x);
     fixture_load(&x, NULL, NULL, env);
+    assert_true(x.config->notify_references);
+    assert_null(conf_warning(x.config->conf, 0));
     struct notify_config *n = make(&x);
     assert_string_equal(n->targets->name, "a");
     assert_string_equal(n->targets->url, "http://a/");
