@@ -103,13 +103,16 @@ class Text(InTree):
 
     def test_options_documented(self):
         table = '    {"http.addr", CONF_STRING,\n    0},\n    {"log.level", CONF_ENUM, 0},\n    {"redis", CONF_LATER, 0},\n'
-        self.passed(rules.options_documented, "server/config.c", table)  # no manual yet
+        self.passed(rules.options_documented, "server/options.c", table)  # no manual yet
         manual = self.write("registry.ini", "[http]\naddr = :5000\n")
-        self.refused(rules.options_documented, "server/config.c", table, 3)
+        self.refused(rules.options_documented, "server/options.c", table, 3)
         manual.write_text("[http]\naddr = :5000\n[log]\n;level = info\n", encoding="utf-8")
-        self.passed(rules.options_documented, "server/config.c", table)
+        self.passed(rules.options_documented, "server/options.c", table)
+        self.passed(rules.options_documented, "server/options.c", table.replace("CONF_STRING", "CONF_MAP"))
+        manual.write_text("[http.addr]\nX-Any = 1\n[log]\n;level = info\n", encoding="utf-8")
+        self.passed(rules.options_documented, "server/options.c", table.replace("CONF_STRING", "CONF_MAP"))
         manual.write_text("[http]\naddr = :5000\nport = 1\n[log]\nlevel = info\n", encoding="utf-8")
-        self.write("server/config.c", table)
+        self.write("server/options.c", table)
         self.assertEqual([finding[:2] for finding in rules.options_documented(self.top)], [("registry.ini", 3)])
 
 

@@ -120,6 +120,56 @@ static void test_endpoints_without_secrets(void **state)
     fixture_end(&x);
 }
 
+static void test_credentials_in_addresses(void **state)
+{
+    static const char *const rows[][2] = {
+        {"https://joe:hunter2@h.test/a@b", "https://***@h.test/a@b"},
+        {"https://joe:a@b@h.test", "https://***@h.test"},
+        {"https://h.test/a@b", "https://h.test/a@b"},
+        {"https:joe@h", "https:joe@h"},
+        {"joe@h", "joe@h"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < array_len(rows); i++) {
+        struct fixture x;
+        fixture_begin(&x);
+        x.flag = (struct config_flag){SPAN("http.host"), span_of(rows[i][0])};
+        fixture_load(&x, NULL, NULL, no_env);
+        assert_line(&x, "http.host = ", rows[i][1], "  ; flag");
+        fixture_end(&x);
+    }
+}
+
+/* Maps: the same pairs in the same order; what follows has copies of its own. */
+static void test_maps(void **state)
+{
+    static const char *const texts[] = {"[http.headers]\nX-A = 1\nX-A = 2\n",
+                                        "[http.headers]\nX-A = 2\nX-A = 1\n",
+                                        "[http.headers]\nX-A = 1\n", ""};
+    const struct conf_option *o = config_table;
+
+    (void)state;
+    while (strcmp(o->key, "http.headers") != 0)
+        o++;
+    for (size_t i = 0; i < array_len(texts); i++) {
+        for (size_t k = 0; k < array_len(texts); k++) {
+            struct fixture x, y;
+            fixture_begin(&x);
+            fixture_begin(&y);
+            fixture_load(&x, ".ini", texts[i], no_env);
+            fixture_load(&y, ".ini", texts[k], no_env);
+            assert_int_equal(conf_same(o, x.config, y.config), i == k);
+            conf_copy(o, y.config, x.config, &y.config->arena);
+            const char *wanted = arena_str(&y.arena, span_of(effective(&x)));
+            assert_true(conf_same(o, x.config, y.config));
+            fixture_end(&x);
+            assert_string_equal(effective(&y), wanted);
+            fixture_end(&y);
+        }
+    }
+}
+
 static void test_following(void **state)
 {
     struct fixture x, y;
@@ -192,6 +242,8 @@ int main(void)
         cmocka_unit_test(test_it_reads_what_it_prints),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_endpoints_without_secrets),
+        cmocka_unit_test(test_credentials_in_addresses),
+        cmocka_unit_test(test_maps),
         cmocka_unit_test(test_following),
         cmocka_unit_test(test_the_readme_has_the_reference),
     };
