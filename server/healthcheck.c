@@ -26,7 +26,7 @@ struct probe {
 
 static uint64_t now_ms(void)
 {
-    const uint64_t s_ms = 1000, ms_ns = 1000 * 1000;
+    const uint64_t s_ms = 1000, ms_ns = 1000000;
     struct timespec t = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * s_ms + (uint64_t)t.tv_nsec / ms_ns;

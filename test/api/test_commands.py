@@ -198,6 +198,24 @@ notifications:
       backoff: 1s
       ignoredmediatypes: [application/octet-stream]
 """
+HTPASSWD = """\
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}, delete: {enabled: true}}
+auth:
+  htpasswd:
+    realm: Registry Realm
+    path: FILE
+"""
+TOKEN = """\
+version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+auth:
+  token:
+    realm: https://auth.example.org/token
+    service: registry.example.org
+    issuer: auth.example.org
+    rootcertbundle: FILE
+"""
 # name, text, values that are in effect
 FILES = [
     ("registry 2", V2, {"http.addr": ":5000", "storage.filesystem.rootdirectory": "/var/lib/registry",
@@ -255,6 +273,27 @@ def test_a_file_with_tls(scratch):
     pathlib.Path(certificate.key).unlink()
     done = registry("check-config", file, check=False)
     assert (done.returncode, done.stdout) == (1, "") and str(certificate.key) in done.stderr
+
+
+@pytest.mark.parametrize("kind, text", [("htpasswd", HTPASSWD), ("token", TOKEN)])
+def test_a_file_with_access_control(scratch, kind, text):
+    """The file that it names has to be there: without it, nobody could say who may do what."""
+    file, users = scratch / "config.yml", scratch / "users"
+    file.write_text(text.replace("FILE", str(users)), encoding="utf-8")
+    done = registry("check-config", file, check=False)
+    assert (done.returncode, done.stdout) == (1, "") and str(users) in done.stderr
+    if kind == "htpasswd":
+        users.write_text(registry("htpasswd", "--cost=4", "joe", given=b"hush\n").stdout, encoding="utf-8")
+    else:
+        users.write_bytes(Authority(scratch).file.read_bytes())
+    done = registry("check-config", file)
+    values = effective(done.stdout)
+    for leaf in leaves(text):
+        if leaf.startswith("auth."):
+            line = next(n for n, each in enumerate(text.splitlines(), 1) if f"    {leaf.split('.')[-1]}: " in each)
+            assert values[leaf] == (re.search(rf"{leaf.split('.')[-1]}: (.*)", text)[1].replace("FILE", str(users)),
+                                    f"{file}:{line}")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize("text, wanted", [

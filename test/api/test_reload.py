@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: what changes, what stays, and what nobody notices."""
 
+import base64
 import re
 
 import pytest
@@ -202,7 +203,7 @@ TESTED_BELOW = {"http.addr", "http.debug.addr", "http.debug.prometheus.enabled",
                 "http.timeout.head", "http.timeout.stall", "http.draintimeout", "tags.maxtags"}
 WITHOUT_EFFECT = {"http.secret", "http.http2.disabled", "http.debug.prometheus.path"}
 SEEN_BY_NOBODY = {"gc.slice"}
-TESTED_ELSEWHERE = ("http.tls.", "auth", "notifications", "health.", "limits.")
+TESTED_ELSEWHERE = ("http.tls.", "auth", "rule", "group", "notifications", "health.", "limits.")
 
 
 def test_each_option_that_a_reload_changes_is_tested():
@@ -316,6 +317,36 @@ def test_the_command_line_and_the_environment_win_again(configured):
         assert delete_status(server) == 404
         assert location(server).startswith("https://env.test/") or location(server).startswith("/")
         server.reload({"storage.delete.enabled": "false", "http.relativeurls": "false", "http.host": "https://file"})
+
+
+# whose requests they are
+
+
+def test_access_control_comes_and_goes(configured, scratch):
+    """A request that began without it ends without it; a rule that changes counts for the next one."""
+    server, users = configured(), scratch / "users"
+    (scratch / "password").write_bytes(b"hush\n")
+    with open(scratch / "password", "rb") as password:
+        command = [str(binary_path(asan=True)), "htpasswd", "--cost=4", "joe"]
+        users.write_text(process.run(command, stdin=password).stdout, encoding="utf-8")
+    joe = {"Authorization": "Basic " + base64.b64encode(b"joe:hush").decode()}
+    target = server.client().path(start_upload(server.client(), REPO))
+    with Wire(server.port) as wire:
+        wire.send_head("PATCH", target, {"Content-Length": "4"})
+        wire.send(b"da")
+        server.reload({"auth.htpasswd.path": users})
+        assert server.client().get("/v2/").status == 401
+        assert server.client().get("/v2/", joe).status == 200
+        wire.send(b"ta")
+        assert wire.read().status == 202
+        wire.send_head("GET", "/v2/")
+        assert wire.read().status == 401
+    server.reload({"auth.htpasswd.path": users, "rule.all.who": "user:joe", "rule.all.allow": "pull"})
+    assert server.client().post(f"/v2/{REPO}/blobs/uploads/", headers=joe).status == 403
+    assert KEPT in server.reload({"auth.htpasswd.path": users.with_name("nobody")})
+    assert server.client().get("/v2/").status == 401
+    server.reload()
+    assert server.client().get("/v2/").status == 200
 
 
 # those at work
