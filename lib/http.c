@@ -81,7 +81,7 @@ void http_header_wipe(const struct http_head *h, struct span name)
     for (const struct http_header *at = http_header_next(h, name, NULL); at;
          at = http_header_next(h, name, at))
         if (at->value.n > 0) /* the arena's, and so ours to write */
-            memset((void *)(uintptr_t)at->value.p, '*', at->value.n);
+            memset((void *)at->value.p, '*', at->value.n);
 }
 
 struct span http_header_list(const struct http_head *h, struct span name, struct arena *a)

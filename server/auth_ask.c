@@ -15,7 +15,7 @@ enum { BASIC_MAX = 4096 };
 static void wipe(struct span s)
 {
     if (s.n > 0)
-        sodium_memzero((void *)(uintptr_t)s.p, s.n);
+        sodium_memzero((void *)s.p, s.n);
 }
 
 static enum auth_answer decide(struct proof *p, enum credentials c)

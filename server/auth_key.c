@@ -186,8 +186,8 @@ void key_free(struct key *k)
         return;
     EVP_PKEY_free(k->pkey);
     if (k->secret.p) {
-        sodium_memzero((void *)(uintptr_t)k->secret.p, k->secret.n);
-        free((void *)(uintptr_t)k->secret.p);
+        sodium_memzero((void *)k->secret.p, k->secret.n);
+        free((void *)k->secret.p);
     }
     free(k->kid);
     free(k);

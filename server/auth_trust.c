@@ -24,7 +24,7 @@ static void add_key(struct trust *t, struct key *k)
 {
     if (!k)
         return;
-    t->keys = must_realloc(t->keys, (t->count + 1) * sizeof(*t->keys));
+    t->keys = must_realloc(t->keys, (t->count + 1) * sizeof(struct key *));
     t->keys[t->count++] = k;
 }
 

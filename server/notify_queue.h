@@ -45,8 +45,8 @@ struct queue {
 /* Takes over what is there. It is in memory alone if it cannot have the directory, or another
  * process has it: that is tried again when an event comes and none waits. */
 void queue_open(struct queue *q, const char *dir);
-/* What is still in memory alone is lost. Without events, the directory goes; else its time is that of
- * the call. */
+/* What is still in memory alone is lost. Without events, the directory goes; else its time is that
+ * of the call. */
 void queue_close(struct queue *q);
 
 /* The caller asks first whether there is room. */
