@@ -34,6 +34,7 @@ struct http_parser {
     struct span name; /* of the header whose value comes in */
     struct http_header *last;
     size_t header_count;
+    size_t head_max;
     size_t head_bytes;   /* taken for the head and the trailers */
     size_t gap_bytes;    /* taken since the last byte of the body */
     uint64_t chunk_left; /* of the chunk's data */
@@ -287,7 +288,7 @@ static bool count_framing(struct http_parser *p, size_t n)
         return true;
     }
     p->head_bytes += n;
-    if (p->head_bytes >= HTTP_HEAD_MAX && p->step.event == HTTP_NEED_MORE)
+    if (p->head_bytes >= p->head_max && p->step.event == HTTP_NEED_MORE)
         return fail(p, RC_HEAD_TOO_LARGE, "request head too large");
     return true;
 }
@@ -453,7 +454,13 @@ struct http_parser *http_parser_new(void)
     struct http_parser *p = must_calloc(sizeof(*p));
     buf_init(&p->text);
     p->state = AT_END;
+    p->head_max = HTTP_HEAD_MAX;
     return p;
+}
+
+void http_parser_limit(struct http_parser *p, size_t head_max)
+{
+    p->head_max = head_max;
 }
 
 void http_parser_free(struct http_parser *p)
@@ -468,7 +475,8 @@ void http_parser_begin(struct http_parser *p, struct http_head *head, struct are
 {
     buf_fini(&p->text);
     *head = (struct http_head){0};
-    *p = (struct http_parser){.head = head, .arena = a, .state = IN_HEAD, .guard = LINE_MIDDLE};
+    *p = (struct http_parser){
+        .head = head, .arena = a, .state = IN_HEAD, .guard = LINE_MIDDLE, .head_max = p->head_max};
     llhttp_init(&p->llhttp, HTTP_REQUEST, &settings);
 }
 
@@ -532,7 +540,7 @@ struct http_step http_parser_step(struct http_parser *p, struct span bytes)
     if (p->state == AT_END)
         return (struct http_step){.event = HTTP_END};
     if (p->state == IN_HEAD)
-        bytes = span_head(bytes, HTTP_HEAD_MAX - p->head_bytes);
+        bytes = span_head(bytes, p->head_max - p->head_bytes);
     if (!bytes.p)
         bytes = SPAN("");
     p->step = (struct http_step){.event = HTTP_NEED_MORE};

@@ -77,6 +77,7 @@ struct http_step {
     const char *why;  /* if HTTP_FAILED: static text */
 };
 
+/* Of a head, unless it is said otherwise; of headers. */
 enum { HTTP_HEAD_MAX = 64 * 1024, HTTP_HEADERS_MAX = 128 };
 
 struct http_parser *http_parser_new(void);
@@ -84,6 +85,8 @@ void http_parser_free(struct http_parser *p);
 /* Gets ready for the next request on the same connection. head and arena are
  * borrowed until HTTP_HEAD_DONE, and not touched from then on; head is filled as bytes arrive. */
 void http_parser_begin(struct http_parser *p, struct http_head *head, struct arena *a);
+/* Bytes that the heads of requests may have, from the next request on. */
+void http_parser_limit(struct http_parser *p, size_t head_max);
 struct http_step http_parser_step(struct http_parser *p, struct span bytes);
 
 /* Percent-decoding into the arena (a copy only if there is something to decode).

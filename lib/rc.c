@@ -37,6 +37,7 @@ static const char *const names[RC_COUNT] = {
     [RC_UNAVAILABLE] = "unavailable",
     [RC_GC_RUNNING] = "garbage collection running",
     [RC_NO_SPACE] = "no space left",
+    [RC_LOW_SPACE] = "too little space left",
     [RC_IO] = "input/output error",
     [RC_INTERNAL] = "internal error",
 };

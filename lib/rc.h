@@ -49,6 +49,7 @@ enum rc {
     RC_UNAVAILABLE,
     RC_GC_RUNNING, /* a collection is in progress already */
     RC_NO_SPACE,
+    RC_LOW_SPACE, /* what is left is not for clients */
     RC_IO,
     RC_INTERNAL,
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api_debug: for those who watch the server. As in Docker's registry, but its health checks of the
- * storage, and with its collection.
+ * api_debug: for those who watch the server. As in Docker's registry, and with its collection.
  */
 #include "server/api.h"
+#include "server/error.h"
 #include "server/maint.h"
 #include "server/notify.h"
 #include "server/process.h"
@@ -29,8 +29,20 @@ static enum rc parse(struct op *op, const struct request *rq)
 /* A collection is no illness: the status stays 200. */
 static void health_reply(struct op *op, struct reply *r)
 {
-    bool running = maint_is_collecting(op->maint);
-    reply_bytes(r, "application/json", running ? SPAN("{\"gc\":\"running\"}\n") : SPAN("{}\n"));
+    const struct health *health = op->vitals ? op->vitals->health : NULL;
+    bool bad = health && health_is_bad(health);
+    struct buf b;
+    buf_init(&b);
+    buf_add_char(&b, '{');
+    if (maint_is_collecting(op->maint))
+        buf_add_str(&b, bad ? "\"gc\":\"running\"," : "\"gc\":\"running\"");
+    if (bad)
+        health_print(health, &b);
+    buf_add_str(&b, "}\n");
+    if (bad)
+        error_status(r, RC_UNAVAILABLE);
+    reply_bytes(r, "application/json", arena_span(op->arena, buf_span(&b)));
+    buf_fini(&b);
 }
 
 static enum rc metrics_open(struct op *op)

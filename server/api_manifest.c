@@ -10,6 +10,7 @@
 
 #include "server/api.h"
 #include "server/event.h"
+#include "server/space.h"
 
 enum { TAGS_MAX = 100 }; /* in one request */
 
@@ -106,10 +107,15 @@ static void get_reply(struct op *op, struct reply *r)
 
 /* ---- PUT. ------------------------------------------------------------------------------- */
 
+static size_t largest(const struct op *op)
+{
+    uint64_t most = op->config->manifest_max;
+    return most > 0 && most < OCI_MANIFEST_MAX ? (size_t)most : OCI_MANIFEST_MAX;
+}
+
 static enum rc too_large(struct op *op)
 {
-    return fault(op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %d bytes",
-                 OCI_MANIFEST_MAX);
+    return fault(op->fault, RC_MANIFEST_TOO_LARGE, "a manifest has at most %zu bytes", largest(op));
 }
 
 static enum rc add_tag(struct manifest_op *m, struct span text)
@@ -145,15 +151,20 @@ static enum rc put_parse(struct op *op, const struct request *rq)
         rc = parse_tags(of(op), rq);
     if (rc != RC_OK)
         return rc;
-    if (rq->head->framing == HTTP_LENGTH && rq->head->content_length > OCI_MANIFEST_MAX)
+    if (rq->head->framing == HTTP_LENGTH && rq->head->content_length > largest(op))
         return too_large(op);
     return RC_OK;
+}
+
+static enum rc put_open(struct op *op)
+{
+    return space_check(op, 0); /* storage.minfree is larger than manifests are */
 }
 
 static enum rc put_chunk(struct op *op, struct span bytes)
 {
     struct manifest_op *m = of(op);
-    if (bytes.n > OCI_MANIFEST_MAX - m->body.n)
+    if (bytes.n > largest(op) - m->body.n)
         return too_large(op);
     buf_add_span(&m->body, bytes);
     return RC_OK;
@@ -269,6 +280,7 @@ const struct operation api_manifest_head = {
 const struct operation api_manifest_put = {
     .size = sizeof(struct manifest_op),
     .parse = put_parse,
+    .open = put_open,
     .chunk = put_chunk,
     .finish = put_finish,
     .close = put_close,

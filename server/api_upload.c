@@ -11,6 +11,7 @@
 #include "server/api.h"
 #include "server/auth.h"
 #include "server/event.h"
+#include "server/space.h"
 
 enum mount { MOUNT_NONE, MOUNT_FROM, MOUNT_ANY };
 
@@ -27,6 +28,7 @@ struct upload_op {
     struct span content_range;
     uint64_t content_length; /* UINT64_MAX if the request does not say */
     uint64_t offset;         /* bytes received, for the answer */
+    uint64_t unasked;        /* bytes received since space_check was last asked */
     bool done;               /* begin: it is a blob already, mounted or sent along */
     struct upload *upload;
 };
@@ -60,6 +62,29 @@ static void created_reply(struct op *op, struct reply *r)
     reply_header(r, "Location", "%.*s/v2/%.*s/blobs/%s", SPAN_ARG(op->base), SPAN_ARG(u->repo.s),
                  d.s);
     reply_header(r, "Docker-Content-Digest", "%s", d.s);
+}
+
+static uint64_t length_of(const struct http_head *head)
+{
+    return head->framing == HTTP_LENGTH ? head->content_length : UINT64_MAX;
+}
+
+/* Is there room for the body, as far as its length is known? */
+static enum rc check_space(struct upload_op *u)
+{
+    return space_check(&u->op, u->content_length == UINT64_MAX ? 0 : u->content_length);
+}
+
+static enum rc append(struct upload_op *u, struct span bytes)
+{
+    u->unasked += bytes.n;
+    if (u->unasked >= SPACE_STEP) {
+        u->unasked = 0;
+        enum rc rc = space_check(&u->op, 0);
+        if (rc != RC_OK)
+            return rc;
+    }
+    return upload_append(u->upload, bytes, u->op.fault);
 }
 
 static void release(struct op *op)
@@ -127,6 +152,7 @@ static enum rc begin_parse(struct op *op, const struct request *rq)
     if (rc != RC_OK)
         return rc;
     u->alg = DIGEST_SHA256;
+    u->content_length = length_of(rq->head);
     parse_mount(u, rq);
     return u->mount == MOUNT_NONE ? parse_algorithm(u, rq) : RC_OK;
 }
@@ -162,6 +188,8 @@ static enum rc begin_open(struct op *op)
 {
     struct upload_op *u = of(op);
     enum rc rc = try_mount(u);
+    if (rc == RC_OK && !u->done)
+        rc = check_space(u);
     if (rc != RC_OK || u->done)
         return rc;
     rc = upload_begin(op->store, u->repo, u->alg, &u->begun, op->fault);
@@ -176,7 +204,7 @@ static enum rc begin_chunk(struct op *op, struct span bytes)
     struct upload_op *u = of(op);
     if (!u->upload)
         return RC_OK; /* without a digest, the body means nothing */
-    return upload_append(u->upload, bytes, op->fault);
+    return append(u, bytes);
 }
 
 static enum rc begin_finish(struct op *op)
@@ -209,7 +237,7 @@ static enum rc upload_parse(struct op *op, const struct request *rq)
     enum rc rc = name_parse(rq->vars[VAR_NAME], &u->repo, op->fault);
     u->id = rq->vars[VAR_UPLOAD];
     u->content_range = http_header_find(rq->head, SPAN("Content-Range"));
-    u->content_length = rq->head->framing == HTTP_LENGTH ? rq->head->content_length : UINT64_MAX;
+    u->content_length = length_of(rq->head);
     return rc;
 }
 
@@ -256,12 +284,14 @@ static enum rc write_open(struct op *op)
 {
     struct upload_op *u = of(op);
     enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
-    return rc == RC_OK ? check_range(u) : rc;
+    if (rc == RC_OK)
+        rc = check_range(u);
+    return rc == RC_OK ? check_space(u) : rc;
 }
 
 static enum rc write_chunk(struct op *op, struct span bytes)
 {
-    return upload_append(of(op)->upload, bytes, op->fault);
+    return append(of(op), bytes);
 }
 
 static enum rc chunk_finish(struct op *op)

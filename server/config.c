@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "server/headers.h"
+#include "server/health.h"
+#include "server/limits.h"
 #include "server/logs.h"
 
 enum { LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
@@ -182,6 +184,10 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
         rc = logs_settle(c, f);
     if (rc == RC_OK)
         rc = settle_auth(c, f);
+    if (rc == RC_OK)
+        rc = limits_settle(c, f);
+    if (rc == RC_OK)
+        rc = health_settle(c, f);
     if (rc != RC_OK) {
         config_free(c);
         return rc;

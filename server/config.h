@@ -33,6 +33,11 @@ struct log_field;
 /* How it is found out who somebody is. */
 enum auth_type { AUTH_NONE, AUTH_HTPASSWD, AUTH_TOKEN };
 
+struct health_file {
+    const char *path;
+    uint64_t interval;
+};
+
 /* Times are milliseconds. Strings are never NULL. */
 struct config {
     /* http */
@@ -46,15 +51,17 @@ struct config {
     uint64_t timeout_head;
     uint64_t timeout_idle;
     uint64_t timeout_stall;
-    struct conf_map http_headers;          /* as given … */
-    struct span extra_headers;             /* … and as they go out */
-    const char *tls_certificate, *tls_key; /* empty: no TLS (tls.h) */
-    struct conf_map tls_client_cas;        /* files; the keys mean nothing */
-    struct conf_map tls_cipher_suites;     /* names; the keys mean nothing */
-    int tls_client_auth;                   /* enum tls_client_auth */
-    int tls_minimum;                       /* enum tls_minimum */
-    bool http2_disabled;                   /* of no effect */
-    const char *debug_addr;                /* as http_addr; empty: there is none */
+    uint64_t connections_max, per_client_max; /* at the public door; 0: no such limit */
+    uint64_t head_max, manifest_max;          /* bytes; 0: as the code has them */
+    struct conf_map http_headers;             /* as given … */
+    struct span extra_headers;                /* … and as they go out */
+    const char *tls_certificate, *tls_key;    /* empty: no TLS (tls.h) */
+    struct conf_map tls_client_cas;           /* files; the keys mean nothing */
+    struct conf_map tls_cipher_suites;        /* names; the keys mean nothing */
+    int tls_client_auth;                      /* enum tls_client_auth */
+    int tls_minimum;                          /* enum tls_minimum */
+    bool http2_disabled;                      /* of no effect */
+    const char *debug_addr;                   /* as http_addr; empty: there is none */
     bool metrics_enabled;
     const char *metrics_path;
 
@@ -68,6 +75,7 @@ struct config {
     uint64_t max_threads; /* CONFIG_THREADS_MIN to CONFIG_THREADS_MAX */
     bool delete_enabled;
     bool readonly;
+    uint64_t min_free;  /* bytes below which nothing is uploaded; 0: no such limit */
     bool purge_enabled; /* abandoned uploads */
     bool purge_dry_run;
     uint64_t purge_age, purge_interval; /* 0: never */
@@ -102,6 +110,14 @@ struct config {
     struct conf_map notify_endpoints; /* as given (notify_config.h) */
     bool notify_references;
     uint64_t notify_queue_events, notify_queue_bytes; /* for each endpoint */
+
+    /* health */
+    bool health_storage; /* is the storage probed? */
+    uint64_t health_interval;
+    uint64_t health_threshold;        /* failures, one after the other, that count; 0: 1 */
+    struct conf_map health_paths;     /* as given … */
+    struct health_file *health_files; /* … and as they are looked for */
+    size_t health_file_count;
 
     /* lists; never 0 */
     uint64_t catalog_max;

@@ -368,7 +368,7 @@ void conn_begin_request(struct conn *c)
     c->waits = 0;
     c->state = CONN_READ;
     access_begin(&c->access, c->settings->config);
-    input_begin(&c->in, &c->arena);
+    input_begin(&c->in, &c->arena, c->settings->config->head_max);
     const struct config *config = c->settings->config; /* nobody waits long for a handshake */
     set_deadline(c, c->wire.opening ? config->timeout_head : config->timeout_idle);
 }

@@ -24,6 +24,8 @@ void conn_renew_all(struct server *s);
 /* Closes the idle ones; the others after the answer they are working on. */
 void conn_drain_all(struct server *s);
 void conn_close_all(struct server *s);
+/* How many this client has at the public door; one on a socket in the file system has none. */
+size_t conn_count_of(const struct server *s, const struct sockaddr *peer);
 /* How many there are at the public door in which state, in Prometheus' text format. */
 void conn_metrics(const struct server *s, struct buf *text);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "server/conn_state.h"
+#include "server/limits.h"
 #include "server/metrics.h"
 #include "server/vitals.h"
 
@@ -23,6 +24,7 @@ static void unlink_conn(struct conn *c)
     if (c->next)
         c->next->prev = c->prev;
     s->conn_count--;
+    s->public_count -= c->door == DOOR_PUBLIC;
 }
 
 static void on_closed(uv_handle_t *h)
@@ -93,6 +95,11 @@ static void print_addr(struct conn *c, const struct sockaddr *peer)
 
 void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door door)
 {
+    if (door == DOOR_PUBLIC && !limits_admit(s, fd, peer)) {
+        (void)close(fd);
+        return;
+    }
+    s->vitals->refused_now = 0;
     struct conn *c = must_calloc(sizeof(*c));
     c->server = s;
     c->door = door;
@@ -116,8 +123,21 @@ void conn_open(struct server *s, int fd, const struct sockaddr *peer, enum door 
         c->next->prev = c;
     s->conns = c;
     s->conn_count++;
+    s->public_count += door == DOOR_PUBLIC;
     conn_begin_request(c);
     conn_watch(c);
+}
+
+size_t conn_count_of(const struct server *s, const struct sockaddr *peer)
+{
+    struct access a;
+    size_t n = 0;
+    if (peer->sa_family != AF_INET && peer->sa_family != AF_INET6)
+        return 0;
+    access_init(&a, peer, DOOR_PUBLIC, NULL);
+    for (const struct conn *c = s->conns; c; c = c->next)
+        n += c->door == DOOR_PUBLIC && strcmp(c->access.peer, a.peer) == 0;
+    return n;
 }
 
 void conn_metrics(const struct server *s, struct buf *text)

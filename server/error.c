@@ -43,6 +43,7 @@ static const struct error_row rows[RC_COUNT] = {
     [RC_UNAVAILABLE] = {503, "UNAVAILABLE", "service unavailable"},
     [RC_GC_RUNNING] = {409, "UNAVAILABLE", "a garbage collection is running already"},
     [RC_NO_SPACE] = {507, "UNKNOWN", "no space left to store this"},
+    [RC_LOW_SPACE] = {507, "UNKNOWN", "no space left to store this"},
     [RC_IO] = {500, "UNKNOWN", "unknown error"},
     [RC_INTERNAL] = {500, "UNKNOWN", "unknown error"},
 };
@@ -95,6 +96,12 @@ static const char *phrase_of(int code)
     return "Error";
 }
 
+void error_status(struct reply *r, enum rc rc)
+{
+    r->code = rows[rc].status;
+    r->phrase = phrase_of(r->code);
+}
+
 const char *error_message(enum rc rc)
 {
     return rows[rc].message;
@@ -114,7 +121,7 @@ const char *error_phrase(int code)
 bool error_is_ours(enum rc rc)
 {
     /* Who asks at a bad time is told so: that is no failure. */
-    return rows[rc].status >= 500 && rc != RC_UNAVAILABLE;
+    return rows[rc].status >= 500 && rc != RC_UNAVAILABLE && rc != RC_LOW_SPACE;
 }
 
 enum rc error_rc_of(int code)
@@ -155,6 +162,15 @@ static void add_item(struct buf *b, enum rc rc, const char *detail)
     if (detail && !error_is_ours(rc))
         add_detail(b, rc, span_of(detail));
     buf_add_char(b, '}');
+}
+
+struct span error_overload(void)
+{
+    return SPAN("HTTP/1.1 503 Service Unavailable\r\n"
+                "Content-Type: application/json\r\nContent-Length: 87\r\n"
+                "Retry-After: 10\r\nConnection: close\r\n\r\n"
+                "{\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"there are too many "
+                "connections already\"}]}\n");
 }
 
 void error_reply(struct reply *r, enum rc rc, const struct fault *f, struct arena *a)

@@ -24,6 +24,12 @@ int error_code_client_gone(void);
  * headers that belong to the status. rc is the first failure if f has no item. */
 void error_reply(struct reply *r, enum rc rc, const struct fault *f, struct arena *a);
 
+/* Gives a well-formed answer this outcome's status: where a body of its own says more. */
+void error_status(struct reply *r, enum rc rc);
+
+/* A whole answer, ready-made, for a connection that is one too many. */
+struct span error_overload(void);
+
 /* What a status of this server's says to a client of ours: RC_OK, or the outcome that the commands
  * tell from others; else RC_INTERNAL. */
 enum rc error_rc_of(int code);

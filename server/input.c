@@ -18,12 +18,13 @@ void input_fini(struct input *in)
     in->slab = NULL;
 }
 
-void input_begin(struct input *in, struct arena *a)
+void input_begin(struct input *in, struct arena *a, size_t head_max)
 {
     in->head = (struct http_head){0};
     in->state = IN_HEAD;
     in->last_ready = 0;
     in->received = in->slab ? in->slab->end - in->slab->raw : 0;
+    http_parser_limit(in->parser, head_max > 0 ? head_max : HTTP_HEAD_MAX);
     http_parser_begin(in->parser, &in->head, a);
 }
 

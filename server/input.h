@@ -37,9 +37,9 @@ struct input {
 
 void input_init(struct input *in, struct slabs *slabs);
 void input_fini(struct input *in);
-/* Gets ready for a request; its head's memory is the arena's. Bytes that came behind the
- * previous request are still there: call input_parse. */
-void input_begin(struct input *in, struct arena *a);
+/* Gets ready for a request; its head's memory is the arena's. head_max 0: HTTP_HEAD_MAX. Bytes that
+ * came behind the previous request are still there: call input_parse. */
+void input_begin(struct input *in, struct arena *a, size_t head_max);
 
 /* Is there room to read into? False: a piece of body waits to be taken. */
 bool input_has_room(const struct input *in);

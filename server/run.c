@@ -8,6 +8,7 @@
 #include "server/maint.h"
 #include "server/route.h"
 #include "server/url.h"
+#include "server/vitals.h"
 
 static struct op *make_op(struct run *r)
 {
@@ -55,7 +56,9 @@ static enum rc find_row(struct run *r)
 static enum rc pass_gate(struct run *r)
 {
     const struct run_env *env = &r->env;
-    enum rc rc = gate_check(r->row, env->config, maint_refuses_writes(env->maint), &r->fault);
+    struct gate_state now = vitals_state(env->vitals, env->config);
+    now.collecting = maint_refuses_writes(env->maint);
+    enum rc rc = gate_check(r->row, env->config, &now, &r->fault);
     if (rc == RC_UNAVAILABLE)
         r->error_headers = RETRY_AFTER;
     return rc;

@@ -91,6 +91,7 @@ static void on_tick(uv_timer_t *t)
     conn_tick_all(s);
     tls_tick(s->settings->tls);
     auth_tick(s->settings->auth);
+    vitals_tick(s->vitals);
 }
 
 /* Without the socket the server is still of use: a file system may have none. */

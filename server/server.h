@@ -35,6 +35,7 @@ struct server {
     struct notify *notify;
     struct conn *conns; /* newest first */
     size_t conn_count;
+    size_t public_count; /* those at the public door */
     uv_signal_t on_term, on_int, on_hup;
     uv_timer_t tick;      /* once a second: what has waited too long is closed */
     uv_timer_t drain_end; /* the end of the drain time */

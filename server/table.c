@@ -11,6 +11,7 @@
 #define BLOB "/v2/{name}/blobs/{digest}"
 #define REFERRERS "/v2/{name}/referrers/{digest}"
 #define GC "/admin/gc"
+#define READONLY "/admin/readonly"
 #define MANIFEST "/v2/{name}/manifests/{reference}"
 
 /* clang-format off */
@@ -43,6 +44,9 @@ const struct endpoint endpoints[] = {
     {"gc",                METHOD_DELETE, GC,                      DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_stop},
     {"gc_lines",          METHOD_GET,    "/admin/gc/lines",       DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_lines},
     {"gc_lines",          METHOD_HEAD,   "/admin/gc/lines",       DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_lines},
+    {"readonly",          METHOD_GET,    READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_get},
+    {"readonly",          METHOD_HEAD,   READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_get},
+    {"readonly",          METHOD_PUT,    READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_put},
 
     {"health",            METHOD_GET,    "/debug/health",         DOOR_DEBUG,  SCOPE_NONE,    NEEDS_NOTHING,         &api_health},
     {"health",            METHOD_HEAD,   "/debug/health",         DOOR_DEBUG,  SCOPE_NONE,    NEEDS_NOTHING,         &api_health},

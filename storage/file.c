@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 1100 };
@@ -81,6 +82,15 @@ enum rc tree_sync(struct tree *t, struct fault *f)
 {
     if (syncfs(t->fd) != 0)
         return fault_errno(f, errno, "sync", "the file system");
+    return RC_OK;
+}
+
+enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f)
+{
+    struct statvfs st;
+    if (fstatvfs(t->fd, &st) != 0)
+        return fault_errno(f, errno, "ask for the free space of", "the file system");
+    *out = (uint64_t)st.f_bavail * st.f_frsize;
     return RC_OK;
 }
 

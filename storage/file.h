@@ -36,6 +36,9 @@ void tree_unlock(struct tree *t);
 /* Everything on the file system, for good. */
 enum rc tree_sync(struct tree *t, struct fault *f) MUST_CHECK;
 
+/* Room on the file system, without what is kept for the administrator. */
+enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f) MUST_CHECK;
+
 struct file_info {
     uint64_t size;
     uint64_t inode;

@@ -56,6 +56,11 @@ struct path layout_run(void)
     return PATH("run");
 }
 
+struct path layout_run_probe(void)
+{
+    return PATH("run/probe");
+}
+
 struct path layout_run_lock(void)
 {
     return PATH("run/lock");

@@ -17,8 +17,9 @@ struct path {
 struct path layout_blobs(void);
 struct path layout_blobs_alg(enum digest_alg alg);
 struct path layout_repositories(void);
-struct path layout_run(void);      /* this server's own directory, for what is of now */
-struct path layout_run_lock(void); /* held by each process that works on the tree */
+struct path layout_run(void);       /* this server's own directory, for what is of now */
+struct path layout_run_probe(void); /* comes and goes, to see whether it can */
+struct path layout_run_lock(void);  /* held by each process that works on the tree */
 
 struct path layout_blob(const struct digest *d); /* the data */
 struct path layout_blob_dir(const struct digest *d);

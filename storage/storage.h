@@ -49,6 +49,19 @@ enum { STORE_LINGER_MS = 2000 };
 enum rc store_open(const char *root, struct store **out, struct fault *f) MUST_CHECK;
 void store_close(struct store *s);
 
+/* Is the store of use? */
+struct store_probe {
+    bool readable;
+    bool free_known;
+    uint64_t free_bytes; /* for whoever may not use what is kept for the administrator */
+};
+/* Looks at it and, with `writes`, puts a small file there for good and removes it again. Anything
+ * but RC_OK says what it cannot be used for; out is written in any case. */
+enum rc store_probe(struct store *s, bool writes, struct store_probe *out,
+                    struct fault *f) MUST_CHECK;
+/* Bytes that are free; cheap. RC_IO if the file system does not say. */
+enum rc store_free_bytes(struct store *s, uint64_t *out, struct fault *f) MUST_CHECK;
+
 /* ---- Blobs. A blob is seen through a repository that links it. -------------------------- */
 
 /* An open blob. fd is at any offset; use pread or sendfile. */

@@ -48,6 +48,42 @@ void store_close(struct store *s)
     free(s);
 }
 
+static enum rc probe_read(struct store *s, struct fault *f)
+{
+    const char *name;
+    enum dir_entry kind;
+    struct dir *dir = NULL;
+    enum rc rc = dir_open(&s->tree, layout_repositories().s, &dir, f);
+    if (rc == RC_OK)
+        rc = dir_next(dir, &name, &kind, f);
+    dir_close(dir);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* there is nothing yet */
+}
+
+static enum rc probe_write(struct store *s, struct fault *f)
+{
+    struct path path = layout_run_probe();
+    enum rc rc = file_put(&s->tree, path.s, SPAN("written to see whether that can be done\n"), f);
+    if (rc == RC_OK)
+        rc = file_drop(&s->tree, path.s, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* another server's probe took it away */
+}
+
+enum rc store_probe(struct store *s, bool writes, struct store_probe *out, struct fault *f)
+{
+    *out = (struct store_probe){.readable = true};
+    enum rc rc = store_free_bytes(s, &out->free_bytes, NULL);
+    out->free_known = rc == RC_OK;
+    rc = probe_read(s, f);
+    out->readable = rc == RC_OK;
+    return rc == RC_OK && writes ? probe_write(s, f) : rc;
+}
+
+enum rc store_free_bytes(struct store *s, uint64_t *out, struct fault *f)
+{
+    return tree_free_bytes(&s->tree, out, f);
+}
+
 static enum rc link_parse(struct span text, struct digest *out, struct fault *f)
 {
     while (text.n > 0 && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))

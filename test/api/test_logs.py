@@ -108,12 +108,6 @@ def test_fields_in_text(start):
         log_lines(server, "listening on")[0].endswith(" fields.msg=mine service=registry")
 
 
-def test_the_old_name_of_the_level(start):
-    server = start(REGISTRY_LOG_LEVEL="", REGISTRY_LOGLEVEL="warn")
-    assert "loglevel: deprecated" in log_lines(server, "loglevel")[0]
-    assert "listening on" not in server.stderr()
-
-
 def test_the_new_name_of_the_level_wins(start):
     """The harness sets it."""
     server = start(REGISTRY_LOGLEVEL="debug")

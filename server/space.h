@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * space: is there room for what a client sends? Pool.
+ */
+#ifndef SERVER_SPACE_H
+#define SERVER_SPACE_H
+
+#include "server/endpoint.h"
+
+enum { SPACE_STEP = 1 << 20 }; /* bytes of a body, after which to ask again */
+
+/* RC_LOW_SPACE if `more` bytes do not fit above storage.minfree. The log has the beginning and the
+ * end of a time in which that is so; a collection is asked for then, if there are any. */
+enum rc space_check(struct op *op, uint64_t more) MUST_CHECK;
+
+#endif
