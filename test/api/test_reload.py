@@ -203,7 +203,7 @@ TESTED_BELOW = {"http.addr", "http.debug.addr", "http.debug.prometheus.enabled",
                 "http.timeout.head", "http.timeout.stall", "http.draintimeout", "tags.maxtags"}
 WITHOUT_EFFECT = {"http.secret", "http.http2.disabled", "http.debug.prometheus.path"}
 SEEN_BY_NOBODY = {"gc.slice"}
-TESTED_ELSEWHERE = ("http.tls.", "auth", "rule", "group", "notifications", "health.", "limits.")
+TESTED_ELSEWHERE = ("http.tls.", "auth", "rule", "group", "notifications", "health.", "http.limits.", "storage.minfree")
 
 
 def test_each_option_that_a_reload_changes_is_tested():
