@@ -294,7 +294,7 @@ def test_the_same_file_changes_nothing(configured):
     sockets, lines = server.connections(), len(server.stderr().splitlines())
     for _ in range(20):
         assert f"{RELOADED}: nothing has changed" in server.reload_as_is()
-    assert server.connections() == sockets
+    assert server.connections() <= sockets  # the one that looked whether it listens may be gone
     assert len(server.stderr().splitlines()) == lines + 20
 
 
