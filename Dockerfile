@@ -5,13 +5,14 @@
 FROM debian:trixie-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
         gcc libc6-dev cmake ninja-build pkgconf \
-        libuv1-dev libllhttp-dev libsodium-dev libcjson-dev libinih-dev libssl-dev libyaml-dev \
-        libcrypt-dev uthash-dev zlib1g-dev libzstd-dev \
-        ca-certificates busybox-static dpkg-dev && \
+        libuv1-dev libllhttp-dev libsodium-dev libcjson-dev libinih-dev libyaml-dev \
+        libcrypt-dev uthash-dev \
+        ca-certificates busybox-static dpkg-dev make && \
     rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY image/libcurl image/
-RUN image/libcurl /libcurl
+COPY image/source image/libssl image/libcurl image/
+RUN image/libssl /libssl && rm -r /libssl
+RUN image/libcurl /libcurl && rm -r /libcurl
 COPY . .
 RUN cmake -G Ninja -DIMAGE=ON -B /build . && ninja -C /build registry && \
     image/assemble /build/registry /image
