@@ -207,6 +207,13 @@ enum rc manifest_put(struct store *s, struct name repo, const struct manifest_ne
 
 /* ---- Deleting. -------------------------------------------------------------------------- */
 
+/* It was there, and has lost its tags: a collection may have been faster, which is as well. */
+static enum rc remove_link(struct store *s, struct path link, struct fault *f)
+{
+    enum rc rc = file_remove(&s->tree, link.s, f);
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}
+
 static enum rc revision_delete(struct store *s, struct name repo, const struct digest *d,
                                struct lister *gone, struct fault *f)
 {
@@ -220,7 +227,7 @@ static enum rc revision_delete(struct store *s, struct name repo, const struct d
     if (rc == RC_OK)
         rc = tag_delete_all(s, repo, d, gone, f);
     if (rc == RC_OK)
-        rc = file_remove(&s->tree, link.s, f);
+        rc = remove_link(s, link, f);
     if (rc == RC_OK) {
         (void)file_remove_empty(&s->tree, layout_revision(repo, d).s);
         pins_forget(&s->pins, repo.s, d);

@@ -301,6 +301,42 @@ static void live_image(void *ctx)
     (void)push_blob(&s->shelf, "app", 7);
 }
 
+/* It loses its tags before it goes, and a collection takes it in between. */
+static void tagged_image(void *ctx)
+{
+    struct scene *s = ctx;
+    live_image(ctx);
+    s->shelf.options.delete_untagged = true;
+}
+
+static void delete_it(void *ctx)
+{
+    struct scene *s = ctx;
+    struct reference r = by_digest(&s->child);
+    struct arena a;
+    struct list tags;
+    arena_init(&a);
+    s->accepted = manifest_delete(s->shelf.store, repo_named("app"), &r, &a, &tags, NULL);
+    arena_fini(&a);
+}
+
+static void check_deleted(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK, "the delete was refused");
+    must(s, !has_manifest(&s->shelf, "app", &s->child), "the manifest is still there");
+    take_away(s);
+}
+
+static void test_delete_of_what_is_collected(void **state)
+{
+    (void)state;
+    explore("deleted", &(struct turns){.before = tagged_image,
+                                       .actors = {delete_it, collect},
+                                       .actor_count = 2,
+                                       .after = check_deleted});
+}
+
 static void delete_and_collect(void *ctx)
 {
     struct scene *s = ctx;
@@ -328,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_index_over_a_child_that_goes),
         cmocka_unit_test(test_index_over_an_index_that_goes),
         cmocka_unit_test(test_head_while_the_last_manifest_goes),
+        cmocka_unit_test(test_delete_of_what_is_collected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
