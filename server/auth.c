@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * auth: what the options and the files say, made once, and the file of users read again.
+ * auth: what the options and the files say, made once, and the files read again when they change.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -55,13 +55,11 @@ static bool same_state(const struct file_state *a, const struct file_state *b)
 
 /* ---- htpasswd. -------------------------------------------------------------------------- */
 
-/* Its state is taken first: what changes while it is read, is read again. */
 static enum rc read_users(struct auth *a, struct fault *f)
 {
     const char *path = a->config->htpasswd_path;
     struct htpasswd *users = NULL;
     struct buf text;
-    a->seen = state_of(path);
     buf_init(&text);
     enum rc rc = read_file(path, HTPASSWD_FILE_MAX, &text, f);
     if (rc == RC_OK)
@@ -77,7 +75,7 @@ static enum rc read_users(struct auth *a, struct fault *f)
 
 /* The registry image makes a file with a user and a password of its own, and tells both to its log;
  * here that is left to the one who runs it. */
-static enum rc make_htpasswd(struct auth *a, struct fault *f)
+static enum rc check_htpasswd(const struct auth *a, struct fault *f)
 {
     const char *path = a->config->htpasswd_path;
     if (path[0] == '\0')
@@ -87,25 +85,7 @@ static enum rc make_htpasswd(struct auth *a, struct fault *f)
             f, RC_INTERNAL,
             "auth.htpasswd.path: %s does not exist; make it with `registry htpasswd USER >> %s`",
             path, path);
-    return read_users(a, f);
-}
-
-void auth_tick(struct auth *a)
-{
-    struct arena arena;
-    struct fault f;
-    if (!a || a->type != AUTH_HTPASSWD)
-        return;
-    struct file_state now = state_of(a->config->htpasswd_path);
-    if (same_state(&now, &a->seen))
-        return;
-    arena_init(&arena);
-    fault_init(&f, &arena);
-    if (read_users(a, &f) == RC_OK)
-        log_info("%s has changed, and was read again", a->config->htpasswd_path);
-    else
-        log_error("the users stay as they were: %s", f.first->detail);
-    arena_fini(&arena);
+    return RC_OK;
 }
 
 /* ---- token. ----------------------------------------------------------------------------- */
@@ -138,23 +118,30 @@ static enum rc read_keys(const char *path, struct buf *text, struct trust_file *
     return rc;
 }
 
-static enum rc make_trust(struct auth *a, struct fault *f)
+/* Also what was remembered of tokens goes: it may be by a key that no longer counts. */
+static enum rc read_trust(struct auth *a, struct fault *f)
 {
     struct buf bundle_text, jwks_text;
     struct trust_file bundle, jwks;
+    struct trust *trust = NULL;
     buf_init(&bundle_text);
     buf_init(&jwks_text);
     enum rc rc = read_keys(a->config->token_bundle, &bundle_text, &bundle, f);
     if (rc == RC_OK)
         rc = read_keys(a->config->token_jwks, &jwks_text, &jwks, f);
     if (rc == RC_OK)
-        rc = trust_new(bundle, jwks, &a->trust, f);
+        rc = trust_new(bundle, jwks, &trust, f);
     buf_fini(&bundle_text);
     buf_fini(&jwks_text);
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    trust_drop(a->trust);
+    a->trust = trust;
+    auth_cache_clear(a->good);
+    return RC_OK;
 }
 
-static enum rc make_token(struct auth *a, struct fault *f)
+static enum rc check_token(struct auth *a, struct fault *f)
 {
     const struct config *c = a->config;
     enum rc rc = check_token_options(c, f);
@@ -162,27 +149,80 @@ static enum rc make_token(struct auth *a, struct fault *f)
         rc = fault(f, RC_INTERNAL, "rule: with auth.token it is the token that says who may what");
     if (rc == RC_OK)
         rc = auth_make_algs(c, &a->terms.algs, f);
-    if (rc == RC_OK)
-        rc = make_trust(a, f);
     a->terms.issuer = span_of(c->token_issuer);
     a->terms.service = span_of(c->token_service);
-    a->terms.trust = a->trust;
     return rc;
+}
+
+/* ---- Files that change. ----------------------------------------------------------------- */
+
+/* Their state is taken first: what changes while they are read, is read again. */
+static enum rc read_files(struct auth *a, const struct file_state *now, struct fault *f)
+{
+    memcpy(a->seen, now, sizeof(a->seen));
+    return a->type == AUTH_TOKEN ? read_trust(a, f) : read_users(a, f);
+}
+
+/* Returns what there is of them. */
+static void look_at_files(const struct auth *a, struct file_state *out)
+{
+    const struct config *c = a->config;
+    bool token = a->type == AUTH_TOKEN;
+    out[0] = state_of(token ? c->token_bundle : c->htpasswd_path);
+    out[1] = state_of(token ? c->token_jwks : "");
+}
+
+static bool have_changed(const struct auth *a, const struct file_state *now)
+{
+    for (size_t i = 0; i < FILES_MAX; i++)
+        if (!same_state(&now[i], &a->seen[i]))
+            return true;
+    return false;
+}
+
+void auth_tick(struct auth *a)
+{
+    struct file_state now[FILES_MAX];
+    struct arena arena;
+    struct fault f;
+    if (!a)
+        return;
+    look_at_files(a, now);
+    if (!have_changed(a, now))
+        return;
+    const char *what = a->type == AUTH_TOKEN ? "keys of tokens" : "users";
+    arena_init(&arena);
+    fault_init(&f, &arena);
+    if (read_files(a, now, &f) == RC_OK)
+        log_info("the %s have changed, and were read again", what);
+    else
+        log_error("the %s stay as they were: %s", what, f.first->detail);
+    arena_fini(&arena);
 }
 
 /* ---- All of it. ------------------------------------------------------------------------- */
 
-static enum rc make(struct auth *a, struct fault *f)
+static enum rc check(struct auth *a, struct fault *f)
 {
     switch (a->type) {
     case AUTH_NONE:
         return fault(f, RC_INTERNAL, "rule: rules need auth.htpasswd, to know who somebody is");
     case AUTH_HTPASSWD:
-        return make_htpasswd(a, f);
+        return check_htpasswd(a, f);
     case AUTH_TOKEN:
-        return make_token(a, f);
+        return check_token(a, f);
     }
     return RC_INTERNAL;
+}
+
+static enum rc make(struct auth *a, struct fault *f)
+{
+    struct file_state now[FILES_MAX];
+    enum rc rc = check(a, f);
+    if (rc != RC_OK)
+        return rc;
+    look_at_files(a, now);
+    return read_files(a, now, f);
 }
 
 enum rc auth_new(const struct config *config, struct auth **out, struct fault *f)
@@ -211,7 +251,7 @@ void auth_free(struct auth *a)
     if (!a)
         return;
     rules_free(a->rules);
-    trust_free(a->trust);
+    trust_drop(a->trust);
     htpasswd_free(a->users);
     auth_cache_free(a->good);
     free(a);

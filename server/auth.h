@@ -17,14 +17,15 @@
 
 struct auth;
 struct claims;
+struct trust;
 
 /* Reads the files that the options name. *out is NULL if everybody may do everything. RC_INTERNAL
  * with a line for a person. Loop thread, as all that does not say otherwise. */
 enum rc auth_new(const struct config *config, struct auth **out, struct fault *f) MUST_CHECK;
 /* a may be NULL. No request may be on its way that was asked with it. */
 void auth_free(struct auth *a);
-/* Once a second: a htpasswd file that has changed is read again. One that is broken or gone changes
- * nothing, and is a line in the log. a may be NULL. */
+/* Once a second: files that have changed - users, certificates, keys - are read again. One that is
+ * broken or gone changes nothing, and is a line in the log. a may be NULL. */
 void auth_tick(struct auth *a);
 
 /* Who asks. Its memory is the request's; it may be read by any thread that has the request. */
@@ -55,6 +56,7 @@ struct proof {
     bool in_flight; /* counts among those that are proved at the moment */
     bool matches;   /* what proving found */
     struct claims *claims;
+    struct trust *trust; /* held while it is proved: whose signatures count */
 };
 
 enum auth_answer {

@@ -137,15 +137,19 @@ static enum auth_answer ask_bearer(struct auth *a, struct span header, struct pr
         return decide(p, CREDENTIALS_BAD);
     p->secret = arena_span(p->arena, token);
     p->mark = auth_cache_mark(a->good, &p->secret, 1);
-    if (!auth_cache_has(a->good, &p->mark, time(NULL)))
+    if (!auth_cache_has(a->good, &p->mark, time(NULL))) {
+        p->trust = trust_hold(a->trust);
         return AUTH_PROVE;
+    }
     return decide(p, read_claims(p) ? CREDENTIALS_GOOD : CREDENTIALS_BAD);
 }
 
 static bool prove_bearer(struct proof *p)
 {
+    struct jwt_terms terms = p->auth->terms;
     const char *why;
-    if (jwt_is_signed(&p->auth->terms, p->secret, &why))
+    terms.trust = p->trust;
+    if (jwt_is_signed(&terms, p->secret, &why))
         return read_claims(p);
     log_debug("a token is refused: %s", why);
     return false;
@@ -175,7 +179,9 @@ void auth_proved(struct proof *p)
 {
     int64_t until = p->claims ? p->claims->expires + JWT_LEEWAY_S : INT64_MAX;
     land(p->auth, p);
-    if (p->matches)
+    if (p->matches && p->trust == p->auth->trust) /* keys that still count */
         auth_cache_add(p->auth->good, &p->mark, until);
+    trust_drop(p->trust);
+    p->trust = NULL;
     (void)decide(p, p->matches ? CREDENTIALS_GOOD : CREDENTIALS_BAD);
 }

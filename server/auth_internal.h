@@ -16,6 +16,9 @@
  * others want to be served meanwhile. */
 enum { FLIGHTS_MAX = 4 };
 
+/* Files of one kind of auth: the users; the bundle and the JWK set. */
+enum { FILES_MAX = 2 };
+
 struct flight {
     bool taken;
     struct auth_mark mark;
@@ -34,12 +37,12 @@ struct auth {
     const struct config *config; /* outlives it: both are of one generation of settings */
     enum auth_type type;         /* never AUTH_NONE */
     struct rules *rules;         /* NULL: there are none */
-    struct trust *trust;         /* AUTH_TOKEN */
-    struct jwt_terms terms;      /* AUTH_TOKEN */
+    struct jwt_terms terms;      /* AUTH_TOKEN; without the trust, which changes */
 
     /* the loop's */
-    struct htpasswd *users; /* AUTH_HTPASSWD */
-    struct file_state seen; /* the file they are from, or the last that was refused */
+    struct htpasswd *users;            /* AUTH_HTPASSWD */
+    struct trust *trust;               /* AUTH_TOKEN */
+    struct file_state seen[FILES_MAX]; /* what these are from, or the last that was refused */
     struct auth_cache *good;
     struct flight flights[FLIGHTS_MAX];
     size_t flights_max;

@@ -18,6 +18,7 @@ struct trust {
     struct key **keys;
     size_t count;
     X509_STORE *roots;
+    unsigned users;
 };
 
 static void add_key(struct trust *t, struct key *k)
@@ -78,6 +79,7 @@ enum rc trust_new(struct trust_file bundle, struct trust_file jwks, struct trust
 {
     struct trust *t = must_calloc(sizeof(*t));
     enum rc rc = RC_OK;
+    t->users = 1;
     t->roots = X509_STORE_new();
     if (!t->roots)
         rc = fault(f, RC_INTERNAL, "no memory for certificates");
@@ -86,16 +88,22 @@ enum rc trust_new(struct trust_file bundle, struct trust_file jwks, struct trust
     if (rc == RC_OK && jwks.text.p)
         rc = read_jwks(t, jwks, f);
     if (rc != RC_OK) {
-        trust_free(t);
+        trust_drop(t);
         return rc;
     }
     *out = t;
     return RC_OK;
 }
 
-void trust_free(struct trust *t)
+struct trust *trust_hold(struct trust *t)
 {
-    if (!t)
+    t->users++;
+    return t;
+}
+
+void trust_drop(struct trust *t)
+{
+    if (!t || --t->users > 0)
         return;
     for (size_t i = 0; i < t->count; i++)
         key_free(t->keys[i]);

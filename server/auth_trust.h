@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * auth_trust: whose signatures count: the certificates of auth.token.rootcertbundle, which may
- * sign tokens or other certificates, and the keys of auth.token.jwks. Constant once made; any
- * thread.
+ * sign tokens or other certificates, and the keys of auth.token.jwks. Constant once made, but for
+ * the number of its users: any thread, but for those who come and go.
  */
 #ifndef SERVER_AUTH_TRUST_H
 #define SERVER_AUTH_TRUST_H
@@ -24,7 +24,10 @@ enum { TRUST_FILE_MAX = 1024 * 1024 };
  * neither, or without a key of use; keys that are of no use here are passed over. */
 enum rc trust_new(struct trust_file bundle, struct trust_file jwks, struct trust **out,
                   struct fault *f) MUST_CHECK;
-void trust_free(struct trust *t); /* t may be NULL */
+/* One more user; the caller of trust_new is the first. Loop thread. */
+struct trust *trust_hold(struct trust *t);
+/* One less; the last one frees it. t may be NULL. Loop thread. */
+void trust_drop(struct trust *t);
 
 /* The trusted key of that name, number n from 0; NULL: there are no more. Two may have one name. */
 const struct key *trust_find(const struct trust *t, struct span name, size_t n);

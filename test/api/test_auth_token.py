@@ -13,6 +13,7 @@ from harness.htpasswd import basic
 from harness.place import scratch_folder
 from harness.push import OCI_MANIFEST, manifest, with_query
 from harness.server import Server
+from harness.waiting import wait_until
 
 ISSUER, SERVICE, REALM = "the issuer", "registry.test", "https://auth.test/token"
 DIGEST = sha256(b"nothing")
@@ -203,6 +204,30 @@ def test_algorithms_can_be_left_out(start, authority):
     statuses = {name: client.get("/v2/", authority.bearer(algorithm=name, key=key, kid=name)).status
                 for name, key in authority.keys.items()}
     assert statuses == {"EdDSA": 200, "RS256": 200, "ES384": 401, "HS256": 401}
+
+
+def test_files_of_keys_that_change(start, scratch):
+    folder = scratch / "keys"
+    folder.mkdir()
+    first, second = Authority(folder), tokens.make_key("ES256")
+    server = start(**settings(first))
+    client = server.client()
+
+    def status(key, **options):
+        token = first.token(key=key, **options)
+        return client.get("/v2/", {"Authorization": f"Bearer {token}"}).status
+
+    assert (status(first.root), status(second)) == (200, 401)
+    first.bundle.write_text(tokens.pem(tokens.certificate(second, "second")))
+    wait_until(lambda: status(second) == 200, "the new bundle being read")
+    assert status(first.root) == 401, "who is no longer trusted is out, remembered or not"
+    assert status(first.keys["ES384"], algorithm="ES384", kid="ES384") == 200, "the other file still counts"
+    first.jwks.write_text(json.dumps({"keys": [tokens.jwk_of(first.root, kid="root")]}))
+    wait_until(lambda: status(first.root, kid="root") == 200, "the new set being read")
+    assert status(first.keys["ES384"], algorithm="ES384", kid="ES384") == 401
+    first.bundle.write_text("nothing of use")
+    wait_until(lambda: "the keys of tokens stay as they were" in server.stderr(), "a line in the log")
+    assert status(second) == 200
 
 
 def test_what_it_does_not_start_with(authority):

@@ -36,7 +36,7 @@ def remove_tree(folder):
 @contextlib.contextmanager
 def scratch_folder(name="registry-test-"):
     # Hexadecimal: podman takes a path for an image's name, where not every letter may follow every other.
-    folder = os.path.join(os.environ.get("TMPDIR", "/var/tmp"), name + secrets.token_hex(6))
+    folder = os.path.join(os.environ.get("TMPDIR") or "/var/tmp", name + secrets.token_hex(6))
     os.mkdir(folder, 0o700)
     undo = leftovers.remember(lambda: remove_tree(folder))
     try:

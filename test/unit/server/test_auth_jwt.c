@@ -69,7 +69,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct vectors *v = *state;
-    trust_free(v->trust);
+    trust_drop(v->trust);
     buf_fini(&v->bundle);
     buf_fini(&v->text);
     free(v);
