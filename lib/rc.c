@@ -38,6 +38,7 @@ static const char *const names[RC_COUNT] = {
     [RC_GC_RUNNING] = "garbage collection running",
     [RC_NO_SPACE] = "no space left",
     [RC_LOW_SPACE] = "too little space left",
+    [RC_EXHAUSTED] = "out of descriptors or memory",
     [RC_IO] = "input/output error",
     [RC_INTERNAL] = "internal error",
 };
@@ -82,11 +83,18 @@ enum rc fault(struct fault *f, enum rc rc, const char *fmt, ...)
     return rc;
 }
 
+static enum rc rc_of_errno(int err)
+{
+    if (err == ENOSPC || err == EDQUOT)
+        return RC_NO_SPACE;
+    return err == EMFILE || err == ENFILE || err == ENOMEM ? RC_EXHAUSTED : RC_IO;
+}
+
 enum rc fault_errno(struct fault *f, int err, const char *what, const char *path)
 {
     if (err == ENOENT || err == ENOTDIR)
         return RC_NOT_FOUND;
-    enum rc rc = err == ENOSPC || err == EDQUOT ? RC_NO_SPACE : RC_IO;
+    enum rc rc = rc_of_errno(err);
     const char *why = strerrordesc_np(err);
     if (!why)
         return fault(f, rc, "%s %s: error %d", what, path, err);

@@ -50,6 +50,7 @@ enum rc {
     RC_GC_RUNNING, /* a collection is in progress already */
     RC_NO_SPACE,
     RC_LOW_SPACE, /* what is left is not for clients */
+    RC_EXHAUSTED, /* no descriptor or memory is left, for the moment */
     RC_IO,
     RC_INTERNAL,
 
@@ -79,8 +80,8 @@ void fault_init(struct fault *f, struct arena *a);
  * one sentence. f may be NULL; fmt may be NULL for an outcome without words. */
 enum rc fault(struct fault *f, enum rc rc, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* The same for a failed system call: ENOSPC and EDQUOT become RC_NO_SPACE, everything
- * else RC_IO. ENOENT and ENOTDIR become RC_NOT_FOUND and add no item: that a file is not
+/* The same for a failed system call: ENOSPC and EDQUOT become RC_NO_SPACE, EMFILE,
+ * ENFILE and ENOMEM RC_EXHAUSTED, everything else RC_IO. ENOENT and ENOTDIR become RC_NOT_FOUND and add no item: that a file is not
  * there is an answer, and whoever asked says whether it is a fault. */
 enum rc fault_errno(struct fault *f, int err, const char *what, const char *path);
 

@@ -44,6 +44,7 @@ static const struct error_row rows[RC_COUNT] = {
     [RC_GC_RUNNING] = {409, "UNAVAILABLE", "a garbage collection is running already"},
     [RC_NO_SPACE] = {507, "UNKNOWN", "no space left to store this"},
     [RC_LOW_SPACE] = {507, "UNKNOWN", "no space left to store this"},
+    [RC_EXHAUSTED] = {503, "UNAVAILABLE", "service unavailable"},
     [RC_IO] = {500, "UNKNOWN", "unknown error"},
     [RC_INTERNAL] = {500, "UNKNOWN", "unknown error"},
 };

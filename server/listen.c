@@ -41,8 +41,10 @@ static void turn_away(struct listener *l)
     if (fd >= 0)
         (void)close(fd);
     l->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    l->server->vitals->turned_away++;
-    log_warn("out of file descriptors: a connection was turned away");
+    struct vitals *v = l->server->vitals;
+    v->turned_away++;
+    if (v->refused_now++ == 0)
+        log_warn("out of file descriptors: connections are turned away");
 }
 
 static void set_options(int fd)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * slab: two sizes, one bounded store.
+ * slab: three sizes, one bounded store.
  */
 #include "server/slab.h"
 
@@ -31,7 +31,7 @@ struct slab *slab_take(struct slabs *s, size_t want)
 {
     struct slab *b = want > SLAB_SMALL ? take_large(s) : NULL;
     if (!b)
-        b = make(SLAB_SMALL);
+        b = make(want > SLAB_TINY ? SLAB_SMALL : SLAB_TINY);
     b->next = NULL;
     b->ready = b->raw = b->end = 0;
     return b;
@@ -39,7 +39,7 @@ struct slab *slab_take(struct slabs *s, size_t want)
 
 struct slab *slab_of(struct span bytes)
 {
-    struct slab *b = make(bytes.n > SLAB_SMALL ? bytes.n : SLAB_SMALL);
+    struct slab *b = make(bytes.n > SLAB_TINY ? bytes.n : SLAB_TINY);
     b->next = NULL;
     b->ready = b->raw = 0;
     b->end = bytes.n;

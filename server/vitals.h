@@ -20,7 +20,7 @@ struct vitals {
     atomic_int readonly;   /* enum readonly_word of vitals.c, and of which settings */
     atomic_bool low_space; /* pushes are refused for it */
     uint64_t refused;      /* connections, by limits */
-    uint64_t refused_now;  /* … since one was last accepted */
+    uint64_t refused_now;  /* … or for want of a descriptor, since one was last accepted */
     uint64_t turned_away;  /* connections for which there was no descriptor */
 };
 

@@ -5,7 +5,7 @@
  * write beside, fsync, rename, fsync the directory.
  *
  * Paths are relative to the tree. Any thread. A missing file or directory is
- * RC_NOT_FOUND, a full disk RC_NO_SPACE, everything else RC_IO.
+ * RC_NOT_FOUND; for the rest see fault_errno.
  */
 #ifndef STORAGE_FILE_H
 #define STORAGE_FILE_H

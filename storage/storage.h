@@ -13,7 +13,7 @@
  * A function that answers RC_OK after a change has put it on the disk: data
  * fsynced, renamed into place, directories fsynced.
  *
- * Outcomes that any function can have, not repeated below: RC_NO_SPACE, RC_IO.
+ * Outcomes that any function can have, not repeated below: RC_NO_SPACE, RC_EXHAUSTED, RC_IO.
  */
 #ifndef STORAGE_STORAGE_H
 #define STORAGE_STORAGE_H

@@ -77,6 +77,9 @@ static void test_errno(void **state)
     assert_int_equal(f.count, 0);
     assert_int_equal(fault_errno(&f, ENOSPC, "write", "/x/y"), RC_NO_SPACE);
     assert_int_equal(fault_errno(&f, EDQUOT, "write", "/x/y"), RC_NO_SPACE);
+    assert_int_equal(fault_errno(NULL, EMFILE, "open", "/x/y"), RC_EXHAUSTED);
+    assert_int_equal(fault_errno(NULL, ENFILE, "open", "/x/y"), RC_EXHAUSTED);
+    assert_int_equal(fault_errno(NULL, ENOMEM, "open", "/x/y"), RC_EXHAUSTED);
     assert_int_equal(fault_errno(&f, EACCES, "open", "/z"), RC_IO);
     assert_int_equal(fault_errno(&f, 99999, "open", "/z"), RC_IO);
     assert_string_equal(f.first->detail, "write /x/y: No space left on device");
