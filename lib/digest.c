@@ -4,7 +4,6 @@
  */
 #include "lib/digest.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STATE_MAGIC_LEN 4
@@ -118,10 +117,11 @@ static char *hex_print(char *p, const struct digest *d)
 
 bool digest_from_hex(enum digest_alg alg, struct span hex, struct digest *out)
 {
-    char text[DIGEST_TEXT_MAX];
-    int n = snprintf(text, sizeof(text), "%s:%.*s", digest_alg_name(alg), SPAN_ARG(hex));
-    return n > 0 && (size_t)n < sizeof(text) &&
-           digest_parse(span_from(text, (size_t)n), out, NULL) == RC_OK;
+    struct digest d = {.alg = alg};
+    if (hex.n != 2 * digest_bytes(alg) || !hex_decode(hex, d.bytes))
+        return false;
+    *out = d;
+    return true;
 }
 
 struct digest_text digest_print(const struct digest *d)

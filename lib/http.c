@@ -181,6 +181,10 @@ static int on_value_complete(llhttp_t *l)
 static int on_headers_complete(llhttp_t *l)
 {
     struct http_parser *p = parser_of(l);
+    if (l->http_major != 1) { /* "GET /HTTP/1.1" has a target, and no version at all */
+        fail(p, RC_BAD_REQUEST, "not HTTP/1.0 or HTTP/1.1");
+        return HPE_USER;
+    }
     p->head->method_text = span_of(llhttp_method_name((llhttp_method_t)l->method));
     p->head->minor = l->http_minor;
     l->upgrade = 0; /* RFC 9110 §7.8: a server may ignore Upgrade, and this one does */
@@ -201,6 +205,10 @@ static int on_body(llhttp_t *l, const char *at, size_t n)
 static int on_chunk_header(llhttp_t *l)
 {
     struct http_parser *p = parser_of(l);
+    if (l->content_length > INT64_MAX) { /* no length may be negative to anybody */
+        fail(p, RC_BAD_REQUEST, "bad chunk size");
+        return HPE_USER;
+    }
     p->chunk_left = l->content_length;
     if (p->chunk_left == 0)
         p->state = IN_TRAILERS;
@@ -258,6 +266,8 @@ static bool guard_byte(struct http_parser *p, char c)
         return fail(p, RC_BAD_REQUEST, "chunk longer than it says");
     if (p->guard == LINE_START && (c == ' ' || c == '\t'))
         return fail(p, RC_BAD_REQUEST, "line starts with white space");
+    if (!p->has_request_line && c == ' ' && (p->line_tail & 0xff) == ' ') /* §3: one SP */
+        return fail(p, RC_BAD_REQUEST, "bad request line");
     if (c == 0)
         return fail(p, RC_BAD_REQUEST, "NUL");
     if (c == '\r')

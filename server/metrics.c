@@ -123,7 +123,8 @@ static const char *handler_of(size_t i)
 /* In lower case, as the registry image has it. */
 static void add_method(struct buf *b, size_t i)
 {
-    size_t method = i < endpoint_count ? endpoints[i].method : i - endpoint_count;
+    enum http_method method =
+        i < endpoint_count ? endpoints[i].method : (enum http_method)(i - endpoint_count);
     const char *name = method == METHOD_OTHER ? "other" : http_method_name(method);
     for (; *name; name++)
         buf_add_char(b, *name >= 'A' && *name <= 'Z' ? (char)(*name | 0x20) : *name);

@@ -140,6 +140,20 @@ static void test_bad_texts(void **state)
     }
 }
 
+/* All of the hex, and nothing behind it that text would end before. */
+static void test_from_hex(void **state)
+{
+    static const struct span bad[] = {SPAN(ABC256 "\0"), SPAN(ABC256 "\0b"), SPAN(ABC256 "0"),
+                                      SPAN("ba78"),      SPAN(""),           SPAN(ABC384)};
+    struct digest d, abc = digest_of(DIGEST_SHA256, SPAN("abc"));
+    (void)state;
+    assert_true(digest_from_hex(DIGEST_SHA256, SPAN(ABC256), &d));
+    assert_true(digest_eq(&d, &abc));
+    assert_true(digest_from_hex(DIGEST_SHA384, SPAN(ABC384), &d));
+    for (size_t i = 0; i < array_len(bad); i++)
+        assert_false(digest_from_hex(DIGEST_SHA256, bad[i], &d));
+}
+
 static void test_eq(void **state)
 {
     (void)state;
@@ -307,17 +321,12 @@ static void test_bad_states(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_a_million),
-        cmocka_unit_test(test_algorithms),
-        cmocka_unit_test(test_bad_texts),
-        cmocka_unit_test(test_eq),
-        cmocka_unit_test(test_against_oracle),
-        cmocka_unit_test(test_end_is_not_the_end),
-        cmocka_unit_test(test_save_everywhere),
-        cmocka_unit_test(test_state_bytes),
-        cmocka_unit_test(test_state_padding),
-        cmocka_unit_test(test_big_count),
+        cmocka_unit_test(test_known),           cmocka_unit_test(test_a_million),
+        cmocka_unit_test(test_algorithms),      cmocka_unit_test(test_bad_texts),
+        cmocka_unit_test(test_from_hex),        cmocka_unit_test(test_eq),
+        cmocka_unit_test(test_against_oracle),  cmocka_unit_test(test_end_is_not_the_end),
+        cmocka_unit_test(test_save_everywhere), cmocka_unit_test(test_state_bytes),
+        cmocka_unit_test(test_state_padding),   cmocka_unit_test(test_big_count),
         cmocka_unit_test(test_bad_states),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
