@@ -6,8 +6,10 @@ import itertools
 import pytest
 
 from harness.admin import Admin
+from harness.configured import ConfiguredServer
 from harness.place import scratch_folder
 from harness.server import Server
+from harness.tls import Authority
 from harness.volume import Volume
 
 _numbers = itertools.count(1)
@@ -27,6 +29,26 @@ def server(start):
 @pytest.fixture
 def client(server):
     return server.client()
+
+
+@pytest.fixture
+def configured():
+    """configured(options, …) starts a server; at the end each is stopped and looked at."""
+    started, folders = [], []
+
+    def make(options=(), **more):
+        folders.append(scratch_folder())
+        server = ConfiguredServer(folders[-1].__enter__(), options, **more)
+        started.append(server)
+        return server.start()
+
+    try:
+        yield make
+    finally:
+        for server in started:
+            server.stop()
+        for folder in folders:
+            folder.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +88,15 @@ def admin_of():
 @pytest.fixture
 def volume(server):
     return Volume(server.root)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """A CA."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def pair(authority):
+    """A certificate of it for the server."""
+    return authority.issue("one")

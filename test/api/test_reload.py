@@ -8,9 +8,8 @@ import pytest
 
 from harness import process
 from harness.admin import Admin
-from harness.configured import KEPT, RELOADED, ConfiguredServer
+from harness.configured import KEPT, RELOADED
 from harness.content import sha256
-from harness.place import scratch_folder
 from harness.push import push_blob, push_image, start_upload, with_query
 from harness.server import binary_path
 from harness.volume import Volume
@@ -20,26 +19,6 @@ from harness.wire import Wire
 REPO = "some/repo"
 SOON = "50ms"
 BOUND = 10  # seconds that a connection may take to be closed; without the reload it would take longer
-
-
-@pytest.fixture
-def configured():
-    """configured(options, …) starts a server; at the end each is stopped and looked at."""
-    started, folders = [], []
-
-    def make(options=(), **more):
-        folders.append(scratch_folder())
-        server = ConfiguredServer(folders[-1].__enter__(), options, **more)
-        started.append(server)
-        return server.start()
-
-    try:
-        yield make
-    finally:
-        for server in started:
-            server.stop()
-        for folder in folders:
-            folder.__exit__(None, None, None)
 
 
 # every option that a reload changes: how it is seen

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS on the public address: versions, ciphers, certificates of both sides, and files that change."""
 
-import signal
 import socket
 import ssl
 import subprocess
@@ -14,23 +13,11 @@ from harness import process
 from harness.content import sha256
 from harness.push import push_blob, push_image, start_upload, with_query
 from harness.server import binary_path
-from harness.tls import RSA, Authority, TlsClient, TlsWire
+from harness.tls import PING, RSA, Authority, TlsClient, TlsWire, is_let_in, only, spoken
 from harness.waiting import wait_until
 from harness.wire import Wire
 
-PING = b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
-FILES_NOTICED = 10.0  # seconds; they are looked at every second
 HANDSHAKES = 2000
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def pair(authority):
-    return authority.issue("one")
 
 
 @pytest.fixture
@@ -59,20 +46,6 @@ def healthy(server, client):
 
 
 # versions and ciphers
-
-def spoken(port, context):
-    """(version, cipher) of a connection that works."""
-    with TlsWire(port, context) as wire:
-        wire.send(PING)
-        assert wire.read().status == 200
-        return wire.socket.version(), wire.socket.cipher()[0]
-
-
-def only(context, version):
-    context.set_ciphers("DEFAULT:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = version
-    return context
-
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("minimum, versions", [
@@ -342,13 +315,10 @@ def clients(tmp_path_factory):
                    "server's": right.issue("server", usage="serverAuth")}
 
 
-def is_let_in(server, authority, certificate, version):
-    context = authority.context(certificate)
-    context.minimum_version = context.maximum_version = version
-    try:
-        return spoken(server.port, context)[0] is not None
-    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
-        return False  # with TLS 1.3 a client learns of it when it reads
+def let_in(server, authority, certificates, version):
+    """The names of those who are."""
+    return {name for name, certificate in certificates.items()
+            if is_let_in(server.port, only(authority.context(certificate), version))}
 
 
 @pytest.mark.parametrize("setting, welcome", [
@@ -360,9 +330,7 @@ def test_client_certificates(start_tls, authority, clients, setting, welcome):
     settings = {"REGISTRY_HTTP_TLS_CLIENTAUTH": setting} if setting else {}
     server = start_tls(REGISTRY_HTTP_TLS_CLIENTCAS=f"[{clients[0].file}]", **settings)
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-        let_in = {name for name, certificate in clients[1].items()
-                  if is_let_in(server, authority, certificate, version)}
-        assert let_in == welcome
+        assert let_in(server, authority, clients[1], version) == welcome
 
 
 def test_several_client_authorities(start_tls, authority, clients):
@@ -371,9 +339,7 @@ def test_several_client_authorities(start_tls, authority, clients):
                      {"REGISTRY_HTTP_TLS_CLIENTCAS_0": str(authority.file),
                       "REGISTRY_HTTP_TLS_CLIENTCAS_1": str(clients[0].file)}):
         server = start_tls(**settings)
-        let_in = {name for name, certificate in clients[1].items()
-                  if is_let_in(server, authority, certificate, ssl.TLSVersion.TLSv1_3)}
-        assert let_in == {"right"}
+        assert let_in(server, authority, clients[1], ssl.TLSVersion.TLSv1_3) == {"right"}
 
 
 def test_a_big_request_before_the_verdict(start_tls, authority, clients, body):
@@ -437,69 +403,6 @@ def test_an_expired_certificate_is_told(start, authority, pair):
     assert f"http.tls.certificate: {old.certificate}: it has expired" in server.stderr()
     with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
         spoken(server.port, authority.context())
-
-
-def shown(server, authority):
-    with TlsWire(server.port, authority.context()) as wire:
-        return wire.peer()
-
-
-@pytest.fixture
-def own(authority, tmp_path):
-    """A pair of the test's own, which it may replace."""
-    mine = Authority.__new__(Authority)
-    mine.folder, mine.own = tmp_path, authority.own
-    return mine
-
-
-def test_files_that_change(start, own, authority, body):
-    """New connections get the new certificate; the old ones go on, also in the middle of a transfer."""
-    first, second = own.issue("first"), own.issue("second")
-    server = start(**first.settings())
-    client = TlsClient(server.port, authority.context())
-    content = body(30_000_000)
-    digest = push_blob(client, "some/repo", content)
-    location = with_query(start_upload(client, "some/repo"), digest=sha256(bytes(content)[:2_000_000]))
-    with client.wire(receive_buffer=8192) as pull, client.wire() as push, client.wire() as idle:
-        pull.send_head("GET", f"/v2/some/repo/blobs/{digest}")
-        answer = pull.read_head()
-        push.send_head("PUT", client.path(location), {"Content-Length": "2000000"})
-        push.send(bytes(content)[:1_000_000])
-        idle.send(PING)
-        assert idle.read().status == 200
-        first.replace(second)
-        wait_until(lambda: shown(server, authority) == "second", "the new certificate", timeout=FILES_NOTICED)
-        assert sha256(pull.read_body(answer)) == digest
-        push.send(bytes(content)[1_000_000:2_000_000])
-        assert push.read().status == 201
-        idle.send(PING)
-        assert idle.read().status == 200
-        assert (pull.peer(), push.peer(), idle.peer()) == ("first", "first", "first")
-    assert "the new certificate is used from now on" in server.stderr()
-
-
-def test_files_that_change_for_the_worse(start, own, authority):
-    first, second = own.issue("first"), own.issue("second")
-    server = start(**first.settings())
-    first.key.write_text("no key\n")
-    wait_until(lambda: "the certificate in use is kept" in server.stderr(), "a complaint", timeout=FILES_NOTICED)
-    time.sleep(3)
-    assert server.stderr().count("the certificate in use is kept") == 1
-    assert shown(server, authority) == "first"
-    first.replace(second)
-    wait_until(lambda: shown(server, authority) == "second", "the new certificate", timeout=FILES_NOTICED)
-
-
-def test_a_signal_takes_them_at_once(start, own, authority, pair):
-    first, second = own.issue("first"), own.issue("second")
-    server = start(**first.settings())
-    first.replace(second)
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: shown(server, authority) == "second", "the new certificate", timeout=FILES_NOTICED)
-    first.key.write_text("no key\n")
-    server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: "the configuration is not reloaded" in server.stderr(), "a complaint", timeout=FILES_NOTICED)
-    assert shown(server, authority) == "second"
 
 
 # beside it

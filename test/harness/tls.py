@@ -6,6 +6,7 @@ import ssl
 from . import process
 from .wire import Client, Wire
 
+PING = b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n\r\n"
 EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
 RSA = ["-newkey", "rsa:2048"]
 
@@ -41,9 +42,10 @@ class Authority:
     def file(self):
         return self.own.certificate
 
-    def issue(self, name, days=30, kind=EC, usage="serverAuth", address="127.0.0.1"):
+    def issue(self, name, days=30, kind=EC, usage="serverAuth", address="127.0.0.1", folder=None):
         """A certificate for this machine, or of a client; days below 0: it has expired."""
-        made = Certificate(self.folder / f"{name}.crt", self.folder / f"{name}.pem")
+        folder = folder or self.folder
+        made = Certificate(folder / f"{name}.crt", folder / f"{name}.pem")
         request, extensions = self.folder / f"{name}.csr", self.folder / f"{name}.ext"
         extensions.write_text(f"subjectAltName=DNS:localhost,IP:{address}\nextendedKeyUsage={usage}\n")
         process.run(["openssl", "req", "-new", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", made.key,
@@ -77,10 +79,10 @@ class Authority:
 class TlsWire(Wire):
     """One TLS connection; `socket` is the encrypted one."""
 
-    def __init__(self, port, context, **options):
+    def __init__(self, port, context, session=None, **options):
         super().__init__(port, **options)
         try:
-            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost", session=session)
         except BaseException:
             self.socket.close()
             raise
@@ -104,3 +106,31 @@ class TlsClient(Client):
 
     def wire(self, **options):
         return TlsWire(self.port, self.context, **{"timeout": self.timeout, **options})
+
+
+def only(context, version):
+    """This context for that version alone, with whatever ciphers."""
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.minimum_version = context.maximum_version = version
+    return context
+
+
+def spoken(port, context, **options):
+    """(version, cipher) of a connection that works."""
+    with TlsWire(port, context, **options) as wire:
+        wire.send(PING)
+        assert wire.read().status == 200
+        return wire.socket.version(), wire.socket.cipher()[0]
+
+
+def is_let_in(port, context, **options):
+    try:
+        return spoken(port, context, **options)[0] is not None
+    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
+        return False  # with TLS 1.3 a client learns of it when it reads
+
+
+def shown(port, context):
+    """The name in the certificate that a new connection is shown."""
+    with TlsWire(port, context) as wire:
+        return wire.peer()
