@@ -4,9 +4,9 @@
  */
 #include "lib/oci.h"
 
-#include <string.h>
-
 #include <cjson/cJSON.h>
+
+#include "lib/json.h"
 
 /* image-index.md and manifest.md: the OCI types may leave mediaType out, Docker's may not. */
 static const struct media {
@@ -75,6 +75,38 @@ static const cJSON *field(const cJSON *object, const char *name)
 static enum rc invalid(struct reader *r, const char *why)
 {
     return fault(r->fault, RC_MANIFEST_INVALID, "%s", why);
+}
+
+/* The letters of a name, as Go folds them: also U+017F is an s. */
+static bool is_spelled(const char *found, const char *name)
+{
+    for (; *name; name++) {
+        bool long_s = found[0] == '\xc5' && found[1] == '\xbf';
+        char c = long_s ? 's' : *found;
+        if ((c | 0x20) != (*name | 0x20))
+            return false;
+        found += long_s ? 2 : 1;
+    }
+    return *found == '\0';
+}
+
+/* Clients in Go take a name in any case of letters, and the last of several: they would see another
+ * manifest than this server. */
+static enum rc check_names(struct reader *r, const cJSON *object, const char *const *names)
+{
+    for (; *names; names++) {
+        const cJSON *member;
+        unsigned seen = 0;
+        cJSON_ArrayForEach(member, object)
+        {
+            if (!is_spelled(member->string, *names))
+                continue;
+            if (seen++ > 0 || !span_eq(span_of(member->string), span_of(*names)))
+                return fault(r->fault, RC_MANIFEST_INVALID,
+                             "%s is there twice, or in other letters", *names);
+        }
+    }
+    return RC_OK;
 }
 
 static enum rc check_version(struct reader *r)
@@ -169,13 +201,16 @@ static bool is_foreign(const cJSON *descriptor, struct span media_type)
 
 static enum rc read_descriptor(struct reader *r, enum oci_role role, const cJSON *descriptor)
 {
+    static const char *const names[] = {"mediaType", "digest", "size", "urls", NULL};
     struct oci_descriptor *d = &r->out.refs[r->out.ref_count];
     const cJSON *type = field(descriptor, "mediaType");
     if (!cJSON_IsObject(descriptor))
         return invalid(r, "a descriptor is not an object");
     if (type && !cJSON_IsString(type))
         return invalid(r, "a descriptor's mediaType is not a string");
-    enum rc rc = read_digest(r, descriptor, &d->digest);
+    enum rc rc = check_names(r, descriptor, names);
+    if (rc == RC_OK)
+        rc = read_digest(r, descriptor, &d->digest);
     if (rc == RC_OK)
         rc = read_size(r, descriptor, &d->size);
     if (rc != RC_OK)
@@ -219,13 +254,15 @@ static enum rc read_refs(struct reader *r)
 
 static enum rc read_subject(struct reader *r)
 {
+    static const char *const names[] = {"digest", NULL};
     const cJSON *subject = field(r->root, "subject");
     if (!subject)
         return RC_OK;
     if (!cJSON_IsObject(subject))
         return invalid(r, "subject is not an object");
+    enum rc rc = check_names(r, subject, names);
     r->out.has_subject = true;
-    return read_digest(r, subject, &r->out.subject);
+    return rc == RC_OK ? read_digest(r, subject, &r->out.subject) : rc;
 }
 
 /* An image that says nothing of its type has its config's. What is not a string says nothing. */
@@ -248,10 +285,15 @@ static void read_annotations(struct reader *r)
 
 static enum rc read_root(struct reader *r, struct span content_type)
 {
+    static const char *const names[] = {"schemaVersion", "mediaType",   "config",
+                                        "layers",        "manifests",   "subject",
+                                        "artifactType",  "annotations", NULL};
     const struct media *media = NULL;
     if (!cJSON_IsObject(r->root))
         return invalid(r, "not a JSON object");
-    enum rc rc = check_version(r);
+    enum rc rc = check_names(r, r->root, names);
+    if (rc == RC_OK)
+        rc = check_version(r);
     if (rc == RC_OK)
         rc = find_media(r, content_type, &media);
     if (rc != RC_OK)
@@ -270,49 +312,22 @@ static enum rc read_root(struct reader *r, struct span content_type)
     return RC_OK;
 }
 
-static bool is_white(struct span s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (!s.p[i] || !strchr(" \t\r\n", s.p[i]))
-            return false;
-    return true;
-}
-
 /* Room for every manifest of OCI_MANIFEST_MAX whose values are not all tiny: each costs cJSON
  * an allocation of 64 bytes, and "[0,0,…" would make 130 MB of 4 MiB. */
-enum { VALUES_MAX = 256 * 1024 };
-
-/* cJSON takes NUL for white space, or for the end of a string. */
-static bool is_worth_parsing(struct span json)
-{
-    size_t values = 0;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        if (c == 0)
-            return false;
-        values += c == ',' || c == '[' || c == '{';
-    }
-    return json.n && values <= VALUES_MAX;
-}
+enum { VALUES_MAX = 256 * 1024, DEPTH_MAX = 64 };
 
 enum rc oci_parse(struct span json, struct span content_type, struct arena *a,
                   struct oci_manifest *out, struct fault *f)
 {
-    const char *end = NULL;
     struct reader r = {.arena = a, .fault = f};
     enum rc rc;
-    if (!is_worth_parsing(json))
+    if (!json_is_sound(json, DEPTH_MAX, VALUES_MAX))
         return invalid(&r, "not JSON");
-    cJSON *root = cJSON_ParseWithLengthOpts(json.p, json.n, &end, false);
-    if (!root || !is_white(span_skip(json, (size_t)(end - json.p)))) {
-        rc = invalid(&r, "not JSON");
-        goto out;
-    }
+    cJSON *root = cJSON_ParseWithLength(json.p, json.n);
     r.root = root;
-    rc = read_root(&r, content_type);
+    rc = root ? read_root(&r, content_type) : invalid(&r, "not JSON");
     if (rc == RC_OK)
         *out = r.out;
-out:
     cJSON_Delete(root);
     return rc;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/buf.h"
+#include "lib/json.h"
 #include "server/auth_rules.h"
 
 enum { KEYS_TRIED_MAX = 8, RIGHT_ALL = RIGHT_PULL | RIGHT_PUSH | RIGHT_DELETE | RIGHT_ADMIN };
@@ -39,35 +40,14 @@ static bool decode(struct span s, struct buf *out)
     return true;
 }
 
-/* cJSON goes as deep as its input. */
-static bool is_shallow(struct span json)
-{
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
-        if (in_string && c == '\\')
-            i++;
-        else if (c == '"')
-            in_string = !in_string;
-        else if (!in_string && (c == '{' || c == '['))
-            depth++;
-        else if (!in_string && (c == '}' || c == ']'))
-            depth--;
-        if (depth > JWT_DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
-
 /* NULL if the part is no object. */
 static cJSON *object_of(struct span part)
 {
     struct buf b;
     cJSON *root = NULL;
     buf_init(&b);
-    if (decode(part, &b) && is_shallow(buf_span(&b)))
-        root = cJSON_ParseWithLengthOpts(b.p, b.n + 1, NULL, true);
+    if (decode(part, &b) && json_is_sound(buf_span(&b), JWT_DEPTH_MAX, JWT_MAX))
+        root = cJSON_ParseWithLength(b.p, b.n);
     buf_fini(&b);
     if (cJSON_IsObject(root))
         return root;

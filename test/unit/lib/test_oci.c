@@ -209,6 +209,38 @@ static void test_ambiguous(void **state)
     good(V2 "\"config\":null,\"layers\":null,\"manifests\":[]}", OCI_MEDIA_INDEX);
 }
 
+/* Clients in Go read "Layers", and the last of several. */
+static void test_names(void **state)
+{
+    (void)state;
+    bad(SPAN(V2 CONFIG ",\"layers\":[" LAYER "],\"layers\":[]}"), "");
+    bad(SPAN(V2 CONFIG ",\"layers\":[" LAYER "],\"Layers\":[]}"), "");
+    bad(SPAN(V2 CONFIG ",\"LAYERS\":[" LAYER "]}"), "");
+    bad(SPAN(V2 CONFIG ",\"layer\u017f\":[" LAYER "]}"), "");
+    bad(SPAN(V2 CONFIG ",\"layer\xc5\xbf\":[" LAYER "]}"), "");
+    bad(SPAN(V2 "\"schemaVersion\":2," CONFIG "}"), "");
+    bad(SPAN(V2 CONFIG "," CONFIG "}"), "");
+    bad(SPAN(V2 CONFIG ",\"subject\":{\"digest\":\"sha256:" A64 "\",\"Digest\":\"\"}}"), "");
+    bad(SPAN(V2 "\"config\":{\"size\":1,\"Digest\":\"\",\"digest\":\"sha256:" A64 "\"}}"), "");
+    bad(SPAN(V2 CONFIG ",\"artifactType\":\"a/b\",\"artifacttype\":\"c/d\"}"), "");
+    good(V2 CONFIG ",\"layer\":1,\"layer\":2,\"Layer\":3,\"layerss\":4,\"layer\xc5\":5}", "");
+    good(V2 CONFIG ",\"annotations\":{\"a\":\"1\",\"A\":\"2\"}}", "");
+}
+
+/* What cJSON takes, and other readers do not; or reads otherwise. */
+static void test_unsound(void **state)
+{
+    (void)state;
+    good(V2 CONFIG ",\"x\":\"\\\\u0000\"}", "");
+    bad(SPAN(V2 CONFIG ",\"x\":\"\\u0000\"}"), "");
+    bad(SPAN(V2 "\"config\":{\"size\":1,\"digest\":\"sha256:" A64 "\\u0000x\"}}"), "");
+    bad(SPAN(V2 "\"mediaType\":\"" OCI_MEDIA_MANIFEST "\\u0000\"," CONFIG "}"), "");
+    bad(SPAN(V2 CONFIG ",\"x\":\"a\nb\"}"), "");
+    bad(SPAN(V2 CONFIG ",\"x\":01}"), "");
+    bad(SPAN(V2 CONFIG ",\"x\":1.}"), "");
+    bad(SPAN("\xef\xbb\xbf" IMAGE), "");
+}
+
 static void test_layers(void **state)
 {
     (void)state;
@@ -463,6 +495,8 @@ int main(void)
         row(test_bad_types_in_body),
         row(test_versions),
         row(test_ambiguous),
+        row(test_names),
+        row(test_unsound),
         row(test_layers),
         row(test_descriptors),
         row(test_foreign),
