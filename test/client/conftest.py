@@ -6,19 +6,20 @@ import shutil
 
 import pytest
 
-from harness import images
+from harness import clients, images
 from harness.containers import Tools
 from harness.engine import Engine
 from harness.layout import Layout
 from harness.place import REPOSITORY, scratch_folder
+from harness.tls import Authority
 
 
 @contextlib.contextmanager
-def engine():
+def engine(trusts=None):
     for tool in ("dockerd", "docker", "ip"):
         assert shutil.which(tool), f"{tool} is not installed"
     with scratch_folder("rt-") as folder:
-        running = Engine(folder)
+        running = Engine(folder, trusts)
         try:
             yield running.start()
         finally:
@@ -43,6 +44,30 @@ def empty_docker(_other_docker):
     """Another engine, that has nothing."""
     _other_docker.empty()
     return _other_docker
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A CA."""
+    with scratch_folder() as folder:
+        yield Authority(folder)
+
+
+@pytest.fixture(scope="session")
+def _trusting_docker(authority):
+    with engine(authority.file) as running:
+        yield running
+
+
+@pytest.fixture(params=["docker", "podman", "skopeo"])
+def each_client(request, authority, scratch):
+    """Each of them, trusting the authority, logged in nowhere, with no image."""
+    if request.param == "docker":
+        running = request.getfixturevalue("_trusting_docker")
+        running.empty()
+        return clients.Docker(running, scratch)
+    made = clients.Podman if request.param == "podman" else clients.Skopeo
+    return made(request.getfixturevalue("tools"), request.getfixturevalue("layout"), authority.file)
 
 
 @pytest.fixture(scope="session")

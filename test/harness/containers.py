@@ -44,8 +44,11 @@ class Tools:
     def run(self, command, **options):
         return process.run(command, env=self.environment, cwd=self.folder, **options)
 
+    def podman_command(self, *words):
+        return ["podman", *self._storage(), *words]
+
     def podman(self, *words, **options):
-        return self.run(["podman", *self._storage(), *words], **options).stdout.strip()
+        return self.run(self.podman_command(*words), **options).stdout.strip()
 
     def buildah(self, *words, **options):
         return self.run(["buildah", *self._storage(), *words], **options).stdout.strip()

@@ -91,6 +91,11 @@ class Engine:
         self._agree_on_version()
         return self
 
+    @property
+    def address(self):
+        """Of the machine on the engine's network: not one that it trusts blindly, as it does 127.0.0.1."""
+        return self.bridge.address.split("/")[0]
+
     def _get(self, path):
         connection = _Unix(self.socket)
         try:

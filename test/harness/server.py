@@ -31,9 +31,9 @@ def binary_path(asan):
 
 class Server:
     """`folder` gets the root and the output; `environment` adds to the settings below and wins, and `arguments` to
-    the command line."""
+    the command line. `address` is another one of this machine's than our own clients use."""
 
-    def __init__(self, folder, asan=False, environment=(), config=None, arguments=()):
+    def __init__(self, folder, asan=False, environment=(), config=None, arguments=(), address="127.0.0.1"):
         self.folder = pathlib.Path(folder)
         self.root = self.folder / "root"
         self.root.mkdir(parents=True, exist_ok=True)
@@ -41,6 +41,7 @@ class Server:
         self.environment = dict(environment)
         self.config = config
         self.arguments = list(arguments)
+        self.address = address
         self.process = None
         self.port = None
         self.runs = 0
@@ -51,7 +52,7 @@ class Server:
     def _environment(self):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
         return {**SANITIZER_SETTINGS, **inherited,
-                "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+                "REGISTRY_HTTP_ADDR": self.host,
                 "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.root),
                 "REGISTRY_STORAGE_DELETE_ENABLED": "true",
                 "REGISTRY_LOG_LEVEL": "info",
@@ -63,7 +64,7 @@ class Server:
         binary = binary_path(self.asan)
         assert binary.exists(), f"{binary} is not there: ./dev build"
         for attempt in range(START_ATTEMPTS):
-            self.port = port or process.free_port()
+            self.port = port or process.free_port(self.address)
             self.runs += 1
             self.errors_path = self.folder / f"stderr.{self.runs}"
             self.output_path = self.folder / f"stdout.{self.runs}"
@@ -78,7 +79,7 @@ class Server:
         raise AssertionError("unreachable")
 
     def _came_up(self):
-        wait_until(lambda: self.process.poll() is not None or process.accepts(self.port),
+        wait_until(lambda: self.process.poll() is not None or process.accepts(self.port, self.address),
                    "the server listening", timeout=30)
         return self.process.poll() is None
 
@@ -140,7 +141,7 @@ class Server:
 
     @property
     def host(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     @property
     def url(self):

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A webhook receiver: what arrives at an HTTP server, in order, and what it is told to answer."""
 
-import http.server
 import json
-import ssl
 import threading
 
+from .listener import Listener
 from .waiting import wait_until
 
 
@@ -36,35 +35,8 @@ class Sink:
         self.answer_headers = {}
         self.going = threading.Event()
         self.going.set()
-        sink = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                sink._take(self)
-
-            def log_message(self, *_):
-                pass
-
-        class Listener(http.server.ThreadingHTTPServer):
-            request_queue_size = 64
-            daemon_threads = True
-
-            def handle_error(self, *_):
-                pass  # who sent it has gone
-
-        self.listener = Listener(("127.0.0.1", port), Handler)
-        self.scheme = "https" if certificate else "http"
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate.certificate, certificate.key)
-            # The handshake is for the thread of the connection: who does not finish it stops nobody.
-            self.listener.socket = context.wrap_socket(self.listener.socket, server_side=True,
-                                                       do_handshake_on_connect=False)
-        self.port = self.listener.server_address[1]
-        self.thread = threading.Thread(target=self.listener.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
+        self.listener = Listener({"POST": self._take}, port, certificate)
+        self.port = self.listener.port
 
     def _take(self, request):
         body = request.rfile.read(int(request.headers["Content-Length"]))
@@ -80,7 +52,7 @@ class Sink:
 
     @property
     def url(self):
-        return f"{self.scheme}://127.0.0.1:{self.port}/events"
+        return f"{self.listener.url}/events"
 
     def hold(self):
         self.going.clear()
@@ -90,9 +62,7 @@ class Sink:
 
     def close(self):
         self.release()
-        self.listener.shutdown()
-        self.thread.join()
-        self.listener.server_close()
+        self.listener.close()
 
     def all(self):
         with self.lock:
