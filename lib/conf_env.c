@@ -86,22 +86,37 @@ static enum rc put_scalar(struct conf *c, const struct conf_place *at, struct sp
     return rc;
 }
 
-/* The value of a free key is text, unless it looks like a list or a mapping: "*" is not yaml. */
+/* The value of a free key is text, unless it looks like a list or a mapping, as one of several
+ * lines does: "*" is not yaml. */
 static bool is_yaml(const struct conf *c, struct span key, struct span value)
 {
     struct span s = span_trim(value);
 
     if (conf_is_section(c, key))
         return true;
-    return conf_is_free(c, key) && (span_starts(s, SPAN("[")) || span_starts(s, SPAN("{")));
+    if (!conf_is_free(c, key) || s.n == 0)
+        return false;
+    return s.p[0] == '[' || s.p[0] == '{' || memchr(s.p, '\n', s.n) != NULL;
+}
+
+/* An option that has a section, too, is a choice: of a storage, of an auth. Who misspells it meant
+ * one, and would have lost it without a word: the registry image does not start then, either. */
+static bool is_below_a_choice(const struct conf *c, struct span key)
+{
+    struct span top, rest;
+
+    return span_cut(key, '.', &top, &rest) && conf_find(c, top) != NULL && conf_is_section(c, top);
 }
 
 static enum rc put_variable(struct conf *c, const struct conf_place *at, struct span value,
                             struct fault *f)
 {
     bool section = is_yaml(c, at->says, value);
+    bool service = names_a_service(at->name), known = section || conf_find(c, at->says) != NULL;
 
-    if (names_a_service(at->name) || (!section && conf_find(c, at->says) == NULL)) {
+    if (!service && !known && is_below_a_choice(c, at->says))
+        return conf_fail(at, at->says, f, "unknown option");
+    if (service || !known) {
         conf_warn_at(c, at, SPAN(""), "unknown variable, ignored");
         return RC_OK;
     }

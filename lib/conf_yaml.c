@@ -245,11 +245,19 @@ static enum rc walk_document(struct walk *w)
     return rc;
 }
 
+/* libyaml ends the process for a text that is nowhere, as that of an empty file is. */
+static bool begin_parser(yaml_parser_t *p, struct span text)
+{
+    if (!yaml_parser_initialize(p))
+        return false;
+    yaml_parser_set_input_string(p, (const unsigned char *)(text.n > 0 ? text.p : ""), text.n);
+    return true;
+}
+
 static enum rc walk_begin(struct walk *w)
 {
-    if (!yaml_parser_initialize(&w->parser))
+    if (!begin_parser(&w->parser, w->text))
         return conf_fail(&w->at, SPAN(""), w->fault, "no memory for the yaml parser");
-    yaml_parser_set_input_string(&w->parser, (const unsigned char *)w->text.p, w->text.n);
     buf_init(&w->key);
     return RC_OK;
 }
@@ -318,9 +326,8 @@ void conf_read_yaml_scalar(struct span text, struct buf *out, bool *null)
     yaml_parser_t parser;
     yaml_event_t event = {0};
 
-    if (!yaml_parser_initialize(&parser))
+    if (!begin_parser(&parser, text))
         return;
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text.p, text.n);
     if (!read_scalar(&parser, &event, out, null)) {
         buf_clear(out);
         buf_add_span(out, span_trim(text));

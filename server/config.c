@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/address.h"
 #include "server/headers.h"
 #include "server/health.h"
 #include "server/limits.h"
 #include "server/logs.h"
+#include "server/url.h"
 
 enum { LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
 enum { GRACE_MIN_MS = 1000, SLICE_MIN_MS = 1, SLICE_MAX_MS = 1000 };
@@ -42,6 +44,17 @@ static void settle_tls(struct config *c)
         return;
     c->tls_minimum = TLS_MINIMUM_1_2;
     conf_warn(c->conf, "http.tls.minimumtls: TLS 1.0 and 1.1 are not safe, tls1.2 is used");
+}
+
+/* The registry image does not care for one without a scheme, either: Locations are as clients ask.
+ */
+static void settle_host(struct config *c)
+{
+    if (c->http_host[0] != '\0' && url_public(c).n == 0)
+        conf_warn(c->conf,
+                  "http.host: expected a URL such as https://hub.example.org, got \"%s\": "
+                  "it is not used",
+                  c->http_host);
 }
 
 /* An auth that is mentioned is meant, whatever is missing of it: else it would be open to all. A
@@ -78,6 +91,7 @@ static void settle(struct config *c)
     settle_gc(c);
     settle_doors(c);
     settle_tls(c);
+    settle_host(c);
     if (c->max_threads == 0)
         c->max_threads = THREADS_DEFAULT;
     if (c->max_threads < CONFIG_THREADS_MIN)
@@ -105,7 +119,7 @@ static enum rc read_open_file(FILE *file, const char *path, struct buf *out, str
     return RC_OK;
 }
 
-static enum rc load_file(struct conf *conf, const char *path, struct fault *f)
+static enum rc load_file(struct config *c, const char *path, struct fault *f)
 {
     FILE *file = fopen(path, "rbe");
     struct buf text;
@@ -115,8 +129,9 @@ static enum rc load_file(struct conf *conf, const char *path, struct fault *f)
     buf_init(&text);
     enum rc rc = read_open_file(file, path, &text, f);
     fclose(file);
+    c->file_whole = span_ends(buf_span(&text), SPAN("\n"));
     if (rc == RC_OK)
-        rc = conf_load_file(conf, path, buf_span(&text), f);
+        rc = conf_load_file(c->conf, path, buf_span(&text), f);
     buf_fini(&text);
     return rc;
 }
@@ -132,9 +147,25 @@ const char *config_path_of(char *const *env)
     return NULL;
 }
 
+static enum rc check_addresses(const struct config *c, struct fault *f)
+{
+    const char *const keys[][2] = {{"http.addr", c->http_addr},
+                                   {"http.debug.addr", c->debug_addr},
+                                   {"admin.addr", c->admin_addr}};
+    struct address unused;
+    for (size_t i = 0; i < array_len(keys); i++)
+        if (!address_read(span_of(keys[i][1]), &unused))
+            return fault(f, RC_INTERNAL, "%s: expected host:port or :port, got \"%s\"", keys[i][0],
+                         keys[i][1]);
+    return RC_OK;
+}
+
 static enum rc check(struct config *c, struct fault *f)
 {
     struct span prefix = span_of(c->http_prefix), slash = SPAN("/");
+    enum rc rc = check_addresses(c, f);
+    if (rc != RC_OK)
+        return rc;
     if (c->metrics_path[0] != '/')
         return fault(f, RC_INTERNAL, "http.debug.prometheus.path: expected a path, got \"%s\"",
                      c->metrics_path);
@@ -161,14 +192,15 @@ static enum rc load_flags(struct conf *conf, const struct config_sources *from, 
     return rc;
 }
 
-static enum rc load_all(struct conf *conf, const struct config_sources *from, struct fault *f)
+static enum rc load_all(struct config *c, const struct config_sources *from, struct fault *f)
 {
     const char *path = from->path != NULL ? from->path : config_path_of(from->env);
-    enum rc rc = path != NULL ? load_file(conf, path, f) : RC_OK;
+    c->file_whole = true;
+    enum rc rc = path != NULL ? load_file(c, path, f) : RC_OK;
 
     if (rc == RC_OK)
-        rc = conf_load_env(conf, from->env, f);
-    return rc == RC_OK ? load_flags(conf, from, f) : rc;
+        rc = conf_load_env(c->conf, from->env, f);
+    return rc == RC_OK ? load_flags(c->conf, from, f) : rc;
 }
 
 enum rc config_load(const struct config_sources *from, struct config **out, struct fault *f)
@@ -177,7 +209,7 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
 
     arena_init(&c->arena);
     c->conf = conf_new(config_table, config_table_count, c);
-    enum rc rc = load_all(c->conf, from, f);
+    enum rc rc = load_all(c, from, f);
     if (rc == RC_OK)
         rc = check(c, f);
     if (rc == RC_OK)
@@ -195,6 +227,13 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
     settle(c);
     *out = c;
     return RC_OK;
+}
+
+enum rc config_check_whole(const struct config *c, const struct config *running, struct fault *f)
+{
+    if (c->file_whole || !running->file_whole)
+        return RC_OK;
+    return fault(f, RC_INTERNAL, "the file is empty or ends within a line: is it half written?");
 }
 
 static bool is_given(const struct config *c, const struct conf_option *o)

@@ -123,6 +123,8 @@ struct config {
     uint64_t catalog_max;
     uint64_t tags_max;
 
+    bool file_whole; /* the file's last line has its end; no file has, too */
+
     struct arena arena; /* of values that are made of others */
     struct conf *conf;  /* owned: the strings, the warnings, and where each value came from */
 };
@@ -157,6 +159,11 @@ enum rc config_load(const struct config_sources *from, struct config **out,
 const char *config_path_of(char *const *env);
 void config_free(struct config *c);
 
+/* RC_INTERNAL with a line for a person if the file looks as if it were still being written: it is
+ * empty, or its last line has lost the end that it had when `running` was read. What is cut off at
+ * the end of a line looks like any other file. */
+enum rc config_check_whole(const struct config *c, const struct config *running,
+                           struct fault *f) MUST_CHECK;
 /* c is to follow `running`: options that take a restart stay as they are there, with a warning
  * each. Returns the keys of the others that differ, joined by ", ", in c's memory; empty: none. */
 const char *config_follow(struct config *c, const struct config *running);

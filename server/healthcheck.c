@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/address.h"
 #include "server/url.h"
 
 enum { PATIENCE_MS = 5000 };
@@ -66,17 +67,15 @@ static bool connect_to(struct probe *p, const struct addrinfo *ai)
 /* A server that has an address of all kinds is asked at this machine's own. */
 static bool reach(struct probe *p, const char *addr, struct arena *a)
 {
-    struct span host, port;
+    struct address at;
     struct addrinfo *found = NULL, hints = {.ai_socktype = SOCK_STREAM};
-    if (!span_cut_last(span_of(addr), ':', &host, &port) || span_eq(port, SPAN("0")))
+    if (!address_read(span_of(addr), &at) || span_eq(at.port, SPAN("0")))
         return give_up(p, "http.addr has no port that one could ask at");
-    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = span_from(host.p + 1, host.n - 2);
-    if (host.n == 0 || span_eq(host, SPAN("0.0.0.0")))
-        host = SPAN("127.0.0.1");
-    else if (span_eq(host, SPAN("::")))
-        host = SPAN("::1");
-    if (getaddrinfo(arena_str(a, host), arena_str(a, port), &hints, &found) != 0)
+    if (at.host.n == 0 || span_eq(at.host, SPAN("0.0.0.0")))
+        at.host = SPAN("127.0.0.1");
+    else if (span_eq(at.host, SPAN("::")))
+        at.host = SPAN("::1");
+    if (getaddrinfo(arena_str(a, at.host), arena_str(a, at.port), &hints, &found) != 0)
         return give_up(p, "there is no such address");
     bool done = connect_to(p, found);
     freeaddrinfo(found);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "server/address.h"
 #include "server/conn.h"
 #include "server/local.h"
 #include "server/vitals.h"
@@ -129,14 +130,12 @@ static enum rc bind_any(const char *host, const char *port, bool shares, int *fd
 static enum rc bind_address(const char *addr, bool shares, int *fd, struct fault *f)
 {
     struct arena a;
-    struct span host, port;
+    struct address at;
+    if (!address_read(span_of(addr), &at))
+        return fault(f, RC_INTERNAL, "%s: no address", addr);
     arena_init(&a);
-    if (!span_cut_last(span_of(addr), ':', &host, &port))
-        port = SPAN("0");
-    if (host.n >= 2 && host.p[0] == '[' && host.p[host.n - 1] == ']')
-        host = span_from(host.p + 1, host.n - 2);
-    const char *h = host.n > 0 ? arena_str(&a, host) : NULL;
-    enum rc rc = bind_any(h, arena_str(&a, port), shares, fd, f);
+    const char *host = at.host.n > 0 ? arena_str(&a, at.host) : NULL;
+    enum rc rc = bind_any(host, arena_str(&a, at.port), shares, fd, f);
     arena_fini(&a);
     return rc;
 }

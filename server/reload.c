@@ -105,7 +105,9 @@ static enum rc try(struct server *s, struct fault *f)
     if (rc != RC_OK)
         return rc;
     const char *changed = config_follow(next->config, s->settings->config);
-    rc = open_doors(s, next->config, moves, f);
+    rc = config_check_whole(next->config, s->settings->config, f);
+    if (rc == RC_OK)
+        rc = open_doors(s, next->config, moves, f);
     if (rc != RC_OK) {
         settings_drop(next);
         return rc;

@@ -67,6 +67,18 @@ static struct span without_slash(struct span s)
     return s;
 }
 
+/* The path counts up to its last slash, as in the registry image. */
+struct span url_public(const struct config *config)
+{
+    struct span scheme, rest, host, path, after = SPAN("//");
+    struct span url = span_from(config->http_host, strcspn(config->http_host, "?#"));
+    if (!span_cut(url, ':', &scheme, &rest) || scheme.n == 0 || !span_starts(rest, after))
+        return SPAN("");
+    if (span_cut(span_skip(rest, after.n), '/', &host, &path))
+        (void)span_cut_last(url, '/', &url, &path);
+    return host.n > 0 ? without_slash(url) : SPAN("");
+}
+
 struct span url_prefix(const struct config *config)
 {
     return without_slash(span_of(config->http_prefix));
@@ -76,7 +88,7 @@ struct span url_prefix(const struct config *config)
 static struct span find_origin(const struct http_head *head, const struct config *config,
                                bool https, struct arena *a)
 {
-    struct span fixed = without_slash(span_of(config->http_host));
+    struct span fixed = url_public(config);
     if (fixed.n > 0 || config->relative_urls)
         return fixed;
     struct origin o = {https ? SPAN("https") : SPAN("http"), http_header_find(head, SPAN("Host"))};

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGHUP: what changes, what stays, and what nobody notices."""
 
-import base64
 import re
+import signal
 
 import pytest
 
-from harness import process
+from harness import htpasswd, process
 from harness.admin import Admin
 from harness.configured import KEPT, RELOADED
 from harness.content import sha256
@@ -268,6 +268,32 @@ def test_a_bad_file_changes_nothing(configured, line, wanted):
     assert location(server).startswith("http://")
 
 
+def test_a_half_written_file_changes_nothing(configured, scratch):
+    """As who writes in place leaves it for a moment: what closes the registry is not there yet."""
+    users = htpasswd.write(scratch / "users", {"joe": "hush"})
+    server = configured({"auth.htpasswd.path": users})
+    whole = server.config.read_bytes()
+    for cut in range(len(whole) - 1, -1, -1):
+        if whole[:cut].endswith(b"\n"):
+            continue  # looks like any other file
+        server.config.write_bytes(whole[:cut])
+        assert KEPT in server.reload_as_is(), whole[:cut]
+    assert "is it half written?" in server.reload_as_is()
+    assert server.client().get("/v2/").status == 401
+    server.config.write_bytes(whole)
+    assert f"{RELOADED}: nothing has changed" in server.reload_as_is()
+
+
+def test_a_file_that_never_ended_its_last_line(make_server, scratch):
+    config = scratch / "config.yml"
+    config.write_text("version: 0.1\nhttp: {relativeurls: true}", encoding="utf-8")
+    server = make_server(asan=True, config=config)
+    for text, wanted in (("", 'unsupported version: \\"\\"'), ("version: 0.1\nhttp: {relativeurls: false}", RELOADED)):
+        config.write_text(text, encoding="utf-8")
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda wanted=wanted: wanted in server.stderr(), "a word about the reload")
+
+
 def test_the_same_file_changes_nothing(configured):
     server = configured({"gc.interval": "24h", "http.debug.addr": f"127.0.0.1:{process.free_port()}"})
     sockets, lines = server.connections(), len(server.stderr().splitlines())
@@ -303,12 +329,8 @@ def test_the_command_line_and_the_environment_win_again(configured):
 
 def test_access_control_comes_and_goes(configured, scratch):
     """A request that began without it ends without it; a rule that changes counts for the next one."""
-    server, users = configured(), scratch / "users"
-    (scratch / "password").write_bytes(b"hush\n")
-    with open(scratch / "password", "rb") as password:
-        command = [str(binary_path(asan=True)), "htpasswd", "--cost=4", "joe"]
-        users.write_text(process.run(command, stdin=password).stdout, encoding="utf-8")
-    joe = {"Authorization": "Basic " + base64.b64encode(b"joe:hush").decode()}
+    server, users = configured(), htpasswd.write(scratch / "users", {"joe": "hush"})
+    joe = htpasswd.basic("joe", "hush")
     target = server.client().path(start_upload(server.client(), REPO))
     with Wire(server.port) as wire:
         wire.send_head("PATCH", target, {"Content-Length": "4"})

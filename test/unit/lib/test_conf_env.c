@@ -83,6 +83,8 @@ static void test_env_errors(void **state)
         {"REGISTRY_GUARD=dog", "REGISTRY_GUARD: not without a guard"},
         {"REGISTRY_GUARD_DOG_NAME=", "REGISTRY_GUARD_DOG_NAME: not without a guard"},
         {"REGISTRY_GUARD={dog: }", "REGISTRY_GUARD: guard.dog: not without a guard"},
+        {"REGISTRY_DRIVER_DISC_ROOT=x", "REGISTRY_DRIVER_DISC_ROOT: unknown option"},
+        {"REGISTRY_DRIVER_DISC=", "REGISTRY_DRIVER_DISC: unknown option"},
     };
 
     (void)state;
@@ -109,6 +111,8 @@ static void test_unknown_variables_are_not_fatal(void **state)
         "REGISTRY_GUARD_PORT=tcp://10.0.0.1:5001",
         "REGISTRY_GUARD_PORT_5001_TCP_PROTO=tcp",
         "REGISTRY_A_PORT=tcp://10.0.0.1:5001",
+        "REGISTRY_DRIVER_PORT=tcp://10.0.0.1:5001",
+        "REGISTRY_DRIVER_SERVICE_HOST=10.0.0.1",
         "REGISTRY_VERSION=2",
         "REGISTRY_NEW=[",
         "REGISTRY_A_FLOG=1",

@@ -57,6 +57,12 @@ static const struct load_row load_rows[] = {
     {NULL, NULL, {"REGISTRY_FREE_X-One=[a, 'b']", NULL}, {"x-one=a", "x-one=b", NULL}},
     {NULL, NULL, {"REGISTRY_FREE={X-One: [a], Y: b}", NULL}, {"X-One=a", "Y=b", NULL}},
     {NULL, NULL, {"REGISTRY_FREE_0_NAME='n'", NULL}, {"0.name=n", NULL}},
+    {NULL,
+     NULL,
+     {"REGISTRY_FREE=- name: n\n  X: [a]\n- name: m\n", NULL},
+     {"0.name=n", "0.X=a", "1.name=m", NULL}},
+    {NULL, NULL, {"REGISTRY_FREE=X-One: [a]\nY: b\n", NULL}, {"X-One=a", "Y=b", NULL}},
+    {NULL, NULL, {"REGISTRY_FREE_X-One=- a\n- b\n", NULL}, {"x-one=a", "x-one=b", NULL}},
     /* the environment wins: one key, all below one, all */
     {"f.ini", "[free]\nA = 1\nA = 2\nB = 3\n", {"REGISTRY_FREE_A=4", NULL}, {"B=3", "a=4", NULL}},
     {"f.ini", "[free]\nA = 1\nB = 3\n", {"REGISTRY_FREE_A=", NULL}, {"B=3", NULL}},

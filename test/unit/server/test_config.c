@@ -151,21 +151,21 @@ static void test_which_file(void **state)
 {
     struct fixture x, y;
     char variable[128];
-    const char *env[] = {variable, "REGISTRY_HTTP_HOST=env", NULL};
+    const char *env[] = {variable, "REGISTRY_HTTP_HOST=https://env", NULL};
 
     (void)state;
     fixture_begin(&x);
-    fixture_write(&x, ".ini", "[http]\naddr = x\nhost = x\n", 24);
+    fixture_write(&x, ".ini", "[http]\naddr = :1\nhost = x\n", 25);
     snprintf(variable, sizeof(variable), "REGISTRY_CONFIGURATION_PATH=%s", x.path);
     fixture_load(&x, NULL, NULL, env);
-    assert_string_equal(x.config->http_addr, "x");
-    assert_string_equal(x.config->http_host, "env");
+    assert_string_equal(x.config->http_addr, ":1");
+    assert_string_equal(x.config->http_host, "https://env");
     assert_null(conf_warning(x.config->conf, 0));
 
     /* the argument wins */
     fixture_begin(&y);
-    fixture_load(&y, ".ini", "[http]\naddr = y\n", env);
-    assert_string_equal(y.config->http_addr, "y");
+    fixture_load(&y, ".ini", "[http]\naddr = :2\n", env);
+    assert_string_equal(y.config->http_addr, ":2");
     fixture_end(&y);
 
     /* an empty one names no file */
@@ -208,6 +208,69 @@ static void test_files_that_cannot_be_read(void **state)
     free(big);
 }
 
+/* One that is being written anew is empty for a moment. */
+static void test_an_empty_file(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_write(&x, ".yml", "", 0);
+    assert_int_equal(fixture_try(&x, x.path, no_env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x) + strlen(x.path), ": unsupported version: \"\"");
+    fixture_end(&x);
+    fixture_begin(&x);
+    fixture_load(&x, ".ini", "", no_env);
+    assert_string_equal(x.config->http_addr, ":5000");
+    fixture_end(&x);
+}
+
+static void test_addresses(void **state)
+{
+    static const char *const good[] = {"",       ":",        ":0",      ":65535",
+                                       "h:80",   "h:http",   "h.i:x-1", "1.2.3.4:80",
+                                       "[::]:1", "[::1]:80", "[]:1",    "[fe80::1%lo]:1"};
+    static const char *const bad[] = {
+        "5000", "h",        "1.2.3.4", ":65536", ":99999",      ":5 000", ":-1",
+        "::1",  "::1:5000", "[::1]",   "h:80/",  "http://h:80", "h:+80",  ":18446744073709551616"};
+    static const char *const keys[] = {"http.addr", "http.debug.addr", "admin.addr"};
+    struct fixture x;
+
+    (void)state;
+    for (size_t k = 0; k < array_len(keys); k++) {
+        for (size_t i = 0; i < array_len(good); i++) {
+            fixture_begin(&x);
+            x.flag = (struct config_flag){span_of(keys[k]), span_of(good[i])};
+            assert_int_equal(fixture_try(&x, NULL, no_env), RC_OK);
+            fixture_end(&x);
+        }
+        for (size_t i = 0; i < array_len(bad); i++) {
+            char wanted[128];
+            fixture_begin(&x);
+            x.flag = (struct config_flag){span_of(keys[k]), span_of(bad[i])};
+            assert_int_equal(fixture_try(&x, NULL, no_env), RC_INTERNAL);
+            snprintf(wanted, sizeof(wanted), "%s: expected host:port or :port, got \"%s\"", keys[k],
+                     bad[i]);
+            assert_string_equal(fixture_detail(&x), wanted);
+            fixture_end(&x);
+        }
+    }
+}
+
+static void test_a_host_that_is_no_url(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, ".ini", "[http]\nhost = hub.test\n", no_env);
+    assert_string_equal(conf_warning(x.config->conf, 0),
+                        "http.host: expected a URL such as https://hub.example.org, got "
+                        "\"hub.test\": it is not used");
+    assert_null(conf_warning(x.config->conf, 1));
+    fixture_end(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +280,9 @@ int main(void)
         cmocka_unit_test(test_words_of_the_log),
         cmocka_unit_test(test_which_file),
         cmocka_unit_test(test_files_that_cannot_be_read),
+        cmocka_unit_test(test_an_empty_file),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_a_host_that_is_no_url),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static const char *other_value(const struct conf_option *o, struct arena *a)
 
     switch (o->type) {
     case CONF_STRING:
-        return "/some/thing:1/";
+        return span_ends(span_of(o->key), SPAN("addr")) ? "some.thing:1" : "/some/thing:1/";
     case CONF_BOOL:
         return strcmp(o->initial, "true") == 0 ? "false" : "true";
     case CONF_COUNT:

@@ -24,6 +24,17 @@ static const struct row rows[] = {
     {"https://pub:444", "", false, "", "https://pub:444"},
     {"https://pub:444/sub/", "", false, "", "https://pub:444/sub"},
     {"https://pub", "", true, "", "https://pub"}, /* http.host wins */
+    {"https://pub/sub", "", false, "", "https://pub"},
+    {"https://pub/a/b", "/x/", false, "", "https://pub/a/x"},
+    {"https://pub?a=/b/", "", false, "", "https://pub"},
+    {"https://u:p@pub", "", false, "", "https://u:p@pub"},
+    /* what is no URL is not used */
+    {"pub", "", false, "", "http://reg.test:5000"},
+    {"pub:443", "/x/", false, "", "http://reg.test:5000/x"},
+    {"//pub", "", true, "", ""},
+    {"https://", "", false, "", "http://reg.test:5000"},
+    {"https:///x", "", false, "", "http://reg.test:5000"},
+    {"://pub", "", false, "", "http://reg.test:5000"},
     {"", "/x/", false, "", "http://reg.test:5000/x"},
     {"", "/x/y/", true, "", "/x/y"},
     {"https://pub", "/x/", false, "", "https://pub/x"},
