@@ -20,7 +20,7 @@ enum rc blob_look(struct store *s, struct name repo, const struct digest *d, str
     struct file_info info;
     enum rc rc = link_get_timed(s, layout_layer_link(repo, d).s, &content, linked, f);
     if (rc == RC_OK)
-        rc = file_stat(&s->tree, layout_blob(&content).s, &info, f);
+        rc = data_stat(s, &content, &info, f);
     if (rc != RC_OK)
         return unknown(d, rc, f);
     *out = (struct blob){.fd = -1, .size = info.size, .digest = content};
@@ -40,7 +40,7 @@ static enum rc promise_content(struct store *s, struct name repo, const struct d
 {
     struct file_info info;
     pins_begin(&s->pins, repo.s, PIN_BLOB, content);
-    enum rc rc = file_stat(&s->tree, layout_blob(content).s, &info, f);
+    enum rc rc = data_stat(s, content, &info, f);
     pins_end(&s->pins, repo.s, content, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
     return rc;
 }
@@ -73,6 +73,8 @@ enum rc blob_open(struct store *s, struct name repo, const struct digest *d, str
         rc = file_open(&s->tree, layout_blob(&content).s, FILE_READ, &fd, f);
     if (rc == RC_OK)
         rc = file_stat_fd(fd, &info, f);
+    if (rc == RC_OK)
+        rc = data_check_length(s, &content, info.size);
     if (rc != RC_OK) {
         file_close(fd);
         return unknown(d, rc, f);
@@ -98,7 +100,7 @@ enum rc blob_unlink(struct store *s, struct name repo, const struct digest *d, s
 static enum rc stat_any(struct store *s, const struct digest *d, struct blob *out, struct fault *f)
 {
     struct file_info info;
-    enum rc rc = file_stat(&s->tree, layout_blob(d).s, &info, f);
+    enum rc rc = data_stat(s, d, &info, f);
     if (rc != RC_OK)
         return unknown(d, rc, f);
     *out = (struct blob){.fd = -1, .size = info.size, .digest = *d};

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -202,6 +203,40 @@ enum rc file_read_at(int fd, uint64_t offset, char *p, size_t n, size_t *got, st
     return RC_OK;
 }
 
+/* Is any of [from, from+n) in memory, for somebody else? */
+static bool is_cached(int fd, uint64_t from, size_t n)
+{
+    enum { PAGE_MIN = 4096, PAGES = 1024 };
+    unsigned char pages[PAGES] = {0};
+    bool found = false;
+    if (n == 0 || n / PAGE_MIN > PAGES)
+        return false;
+    void *p = mmap(NULL, n, PROT_READ, MAP_SHARED, fd, (off_t)from);
+    if (p == MAP_FAILED)
+        return false;
+    size_t count = mincore(p, n, pages) == 0 ? (n + PAGE_MIN - 1) / PAGE_MIN : 0;
+    for (size_t i = 0; i < count; i++)
+        found = found || (pages[i] & 1);
+    (void)munmap(p, n);
+    return found;
+}
+
+enum rc file_read_aside(int fd, uint64_t offset, char *p, size_t n, size_t *got, struct fault *f)
+{
+    bool cached = is_cached(fd, offset, n);
+    /* Nothing is read ahead: the next piece would seem to be somebody's. */
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    enum rc rc = file_read_at(fd, offset, p, n, got, f);
+    if (!cached)
+        (void)posix_fadvise(fd, (off_t)offset, (off_t)n, POSIX_FADV_DONTNEED);
+    return rc;
+}
+
+void file_forget(int fd)
+{
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 enum rc file_sync(int fd, struct fault *f)
 {
     /* Not fdatasync: the length is part of what was promised, and a failure is final.
@@ -233,8 +268,10 @@ enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, 
         return rc;
     struct file_info info;
     rc = file_stat_fd(fd, &info, f);
-    if (rc == RC_OK && (info.is_dir || info.size > max))
-        rc = fault(f, RC_IO, "%s is not a file of at most %zu bytes", path, max);
+    if (rc == RC_OK && info.is_dir)
+        rc = fault(f, RC_IO, "%s is a directory", path);
+    if (rc == RC_OK && info.size > max)
+        rc = RC_SIZE_INVALID;
     if (rc == RC_OK) {
         char *p = arena_alloc(a, info.size + 1);
         size_t got = 0;

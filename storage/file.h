@@ -63,13 +63,19 @@ enum rc file_write(int fd, struct span bytes, struct fault *f) MUST_CHECK;
 /* Reads at most n bytes from an offset; *got is less only at the end of the file. */
 enum rc file_read_at(int fd, uint64_t offset, char *p, size_t n, size_t *got,
                      struct fault *f) MUST_CHECK;
+/* The same, for who reads what nobody else may want: of what was not in the system's memory before,
+ * nothing stays there. offset is a multiple of the page's size, n at most 4 MiB. */
+enum rc file_read_aside(int fd, uint64_t offset, char *p, size_t n, size_t *got,
+                        struct fault *f) MUST_CHECK;
+/* Has the system's memory keep nothing of the file. A hint. */
+void file_forget(int fd);
 enum rc file_sync(int fd, struct fault *f) MUST_CHECK;
 /* Has the kernel begin writing [from, from+n) to the disk, without waiting. */
 void file_write_back(int fd, uint64_t from, uint64_t n);
 /* Waits until what file_write_back began for [from, from+n) is written. */
 void file_write_wait(int fd, uint64_t from, uint64_t n);
 
-/* A whole small file. RC_IO if it is larger than max. */
+/* A whole small file. RC_SIZE_INVALID, without words, if it is larger than max. */
 enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
                  struct fault *f) MUST_CHECK;
 /* Puts a whole file in its place, for good, making directories as needed. A reader

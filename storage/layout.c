@@ -12,6 +12,7 @@
  *       _uploads/<uuid>/data                               what was received so far
  *       _uploads/<uuid>/startedat                          RFC 3339
  *       _uploads/<uuid>/hashstates/<alg>/<offset>          the hash of data up to there
+ *     quarantine/<alg>/<hex>.<n>                           ours; data that was damaged, moved aside
  *
  *   run/                                                  ours; the registry image ignores it
  *     lock                                                 each process on the tree has it open
@@ -86,6 +87,11 @@ struct path layout_blob_dir(const struct digest *d)
 struct path layout_blob_fan(const struct digest *d)
 {
     return PATH(BASE "/blobs/%s/%.2s", digest_alg_name(d->alg), digest_hex(d).s);
+}
+
+struct path layout_quarantine(const struct digest *d, unsigned n)
+{
+    return PATH(BASE "/quarantine/%s/%s.%u", digest_alg_name(d->alg), digest_hex(d).s, n);
 }
 
 struct path layout_repo_part(struct span repo, enum repo_part part)
@@ -223,6 +229,11 @@ static struct store_place place_of(struct path p)
 struct store_place place_of_blob(const struct digest *d)
 {
     return place_of(layout_blob_dir(d));
+}
+
+struct store_place place_of_quarantine(const struct digest *d, unsigned n)
+{
+    return place_of(layout_quarantine(d, n));
 }
 
 struct store_place place_of_layer(struct name repo, const struct digest *d)

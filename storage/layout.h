@@ -25,6 +25,9 @@ struct path layout_blob(const struct digest *d); /* the data */
 struct path layout_blob_dir(const struct digest *d);
 struct path layout_blob_fan(const struct digest *d); /* the directory that holds blob_dir */
 
+/* Where damaged data goes, the nth of a digest. */
+struct path layout_quarantine(const struct digest *d, unsigned n);
+
 struct path layout_repo(struct span repo); /* also of a name not yet known to be valid */
 /* What a repository consists of; a directory that has one of them is a repository. */
 enum repo_part { REPO_LAYERS, REPO_MANIFESTS, REPO_UPLOADS };

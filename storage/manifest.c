@@ -26,33 +26,44 @@ static enum rc reference_resolve(struct store *s, struct name repo, const struct
     return RC_INTERNAL;
 }
 
+static bool is_of(struct span bytes, const struct digest *d)
+{
+    struct digest content = digest_of(d->alg, bytes);
+    return digest_eq(&content, d);
+}
+
+/* RC_MANIFEST_INVALID, without words, if the data is not what the digest says. */
+static enum rc document_read(struct store *s, const struct digest *d, struct arena *a,
+                             struct span *out, struct fault *f)
+{
+    struct span bytes;
+    enum rc rc = file_get(&s->tree, layout_blob(d).s, OCI_MANIFEST_MAX, a, &bytes, f);
+    if (rc == RC_SIZE_INVALID || (rc == RC_OK && !is_of(bytes, d))) {
+        data_suspect(s, d);
+        return RC_MANIFEST_INVALID;
+    }
+    if (rc == RC_OK)
+        *out = bytes;
+    return rc;
+}
+
 /* A crash of the registry image can leave an empty or torn file under a digest: it is as
  * good as none. */
 enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
                      struct fault *f)
 {
-    struct span bytes;
-    enum rc rc = file_get(&s->tree, layout_blob(d).s, OCI_MANIFEST_MAX, a, &bytes, f);
-    if (rc != RC_OK)
-        return rc;
-    struct digest content = digest_of(d->alg, bytes);
-    if (!digest_eq(&content, d))
-        return RC_NOT_FOUND;
-    *out = bytes;
-    return RC_OK;
+    enum rc rc = document_read(s, d, a, out, f);
+    return rc == RC_MANIFEST_INVALID ? RC_NOT_FOUND : rc;
 }
 
 enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
                       struct oci_manifest *out, struct fault *f)
 {
     struct span bytes;
-    enum rc rc = file_get(&s->tree, layout_blob(d).s, OCI_MANIFEST_MAX, a, &bytes, f);
+    enum rc rc = document_read(s, d, a, &bytes, f);
     if (rc == RC_NOT_FOUND)
         return fault(f, RC_MANIFEST_UNKNOWN, "the manifest's data is missing");
-    if (rc != RC_OK)
-        return rc;
-    struct digest content = digest_of(d->alg, bytes);
-    if (!digest_eq(&content, d))
+    if (rc == RC_MANIFEST_INVALID)
         return fault(f, RC_MANIFEST_INVALID, "the manifest's data is not what its digest says");
     return oci_parse(bytes, SPAN(""), a, out, f);
 }

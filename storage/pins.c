@@ -395,16 +395,22 @@ static enum verdict judge(const struct pins *p, const struct pin *pin)
 }
 
 /* With the mutex held. */
+static void set_condemned(struct pins *p, enum condemned what, struct span repo,
+                          const struct digest *d)
+{
+    assert(p->condemned == CONDEMNED_NOTHING);
+    p->condemned = what;
+    p->condemned_repo = repo;
+    if (d)
+        p->condemned_digest = *d;
+}
+
 static enum verdict condemn(struct pins *p, enum verdict v, enum condemned what, struct span repo,
                             const struct digest *d)
 {
-    assert(p->collecting && p->condemned == CONDEMNED_NOTHING);
-    if (v == VERDICT_REMOVED && !p->current.dry_run) {
-        p->condemned = what;
-        p->condemned_repo = repo;
-        if (d)
-            p->condemned_digest = *d;
-    }
+    assert(p->collecting);
+    if (v == VERDICT_REMOVED && !p->current.dry_run)
+        set_condemned(p, what, repo, d);
     (void)pthread_mutex_unlock(&p->mutex);
     return v;
 }
@@ -432,6 +438,17 @@ enum verdict pins_condemn_repo(struct pins *p, struct span repo)
     const struct pin_repo *r = find_repo(p, repo);
     bool held = r && (r->entered > 0 || r->pending > 0 || r->open > 0 || r->run == p->run);
     return condemn(p, held ? VERDICT_PINNED : VERDICT_REMOVED, CONDEMNED_REPO, repo, NULL);
+}
+
+enum verdict pins_condemn_damaged(struct pins *p, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    const struct pin_content *c = find_content(p, d);
+    bool busy = c && c->pending > 0;
+    if (!busy)
+        set_condemned(p, CONDEMNED_CONTENT, SPAN(""), d);
+    (void)pthread_mutex_unlock(&p->mutex);
+    return busy ? VERDICT_PINNED : VERDICT_REMOVED;
 }
 
 void pins_release(struct pins *p)

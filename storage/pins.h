@@ -81,6 +81,9 @@ bool pins_have_settled(struct pins *p);
 enum verdict pins_condemn_link(struct pins *p, struct span repo, const struct digest *d) MUST_CHECK;
 enum verdict pins_condemn_content(struct pins *p, const struct digest *d) MUST_CHECK;
 enum verdict pins_condemn_repo(struct pins *p, struct span repo) MUST_CHECK;
+/* Of data that is damaged, in a collection or not: VERDICT_PINNED only while somebody is at work on
+ * it, who may be replacing it. What was promised of it does not hold. */
+enum verdict pins_condemn_damaged(struct pins *p, const struct digest *d) MUST_CHECK;
 void pins_release(struct pins *p);
 
 int64_t pins_wall_time(struct pins *p); /* seconds since 1970 */

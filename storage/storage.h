@@ -132,6 +132,10 @@ struct manifest {
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
                      struct arena *a, struct manifest *out, struct fault *f) MUST_CHECK;
 
+/* The manifest that a tag points at. RC_MANIFEST_UNKNOWN. */
+enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,
+                struct fault *f) MUST_CHECK;
+
 /* Pins the manifest, if it is there: for whoever will put it into an index. RC_MANIFEST_UNKNOWN. */
 enum rc manifest_promise(struct store *s, struct name repo, const struct digest *d,
                          struct fault *f) MUST_CHECK;
@@ -243,6 +247,7 @@ struct store_place {
     char s[1100];
 };
 struct store_place place_of_blob(const struct digest *d);
+struct store_place place_of_quarantine(const struct digest *d, unsigned n);
 struct store_place place_of_layer(struct name repo, const struct digest *d);
 struct store_place place_of_manifest(struct name repo, const struct digest *d);
 
@@ -299,5 +304,60 @@ void collect_blob_end(struct store *s, const struct digest *d);
 /* Have the pins ended that were about to when the collection began? Or is there no use in waiting,
  * because a client has been promised something since? */
 bool collection_has_settled(struct store *s);
+
+/* ---- For the verification (gc/): reading all data, and moving aside what is damaged. ----
+ *
+ * Data that is not what its digest says was damaged: by the disk, or by a crash of the registry
+ * image. Manifests are compared with their digests each time they are read, and an empty file is
+ * taken for nothing but the empty content; both are unknown then, and suspect. All else is found by
+ * a verification. What it moves aside is unknown from then on, whatever a client was told before,
+ * until somebody pushes it again: pushing always replaces what is there.
+ */
+
+/* Open data, whoever links it. */
+struct data {
+    struct digest digest;
+    int fd;
+    uint64_t size, inode;
+};
+
+struct digests {
+    struct digest *items; /* the arena's, in the order of their bytes */
+    size_t count;
+};
+
+/* The data there is whose digest is of this kind and begins with this byte. */
+enum rc data_list(struct store *s, enum digest_alg alg, unsigned char first, struct arena *a,
+                  struct digests *out, struct fault *f) MUST_CHECK;
+/* RC_NOT_FOUND: it is not there. */
+enum rc data_open(struct store *s, const struct digest *d, struct data *out,
+                  struct fault *f) MUST_CHECK;
+/* *got is less than n only at the end. What was not in the system's memory before is not there
+ * afterwards: clients' files stay in it. offset is a multiple of n, and n one of 64 KiB. */
+enum rc data_read(const struct data *d, uint64_t offset, char *p, size_t n, size_t *got,
+                  struct fault *f) MUST_CHECK;
+/* Has the next data_read come from the disk. */
+void data_forget(const struct data *d);
+void data_close(struct data *d);
+
+/* Moves it aside, for good, if it is still what was opened: it becomes the *nth at
+ * place_of_quarantine. VERDICT_PINNED: an operation is at work on it: ask again; VERDICT_GONE: it
+ * is not there any more, or has been replaced. RC_GC_RUNNING: another process works on the tree. By
+ * one thread at a time, and not during another's slice of a collection. */
+enum rc data_set_aside(struct store *s, const struct data *d, enum verdict *out, unsigned *nth,
+                       struct fault *f) MUST_CHECK;
+
+/* Looks at a link of the repository and at what it leads to, as clients see it. RC_NOT_FOUND: there
+ * is none; RC_DIGEST_INVALID: it is torn; RC_BLOB_UNKNOWN: it leads to nothing. */
+enum rc layer_check(struct store *s, struct name repo, const struct digest *d,
+                    struct fault *f) MUST_CHECK;
+enum rc manifest_check(struct store *s, struct name repo, const struct digest *d,
+                       struct fault *f) MUST_CHECK;
+
+/* Data that somebody has come across. Any thread; a few are remembered. */
+bool data_next_suspect(struct store *s, struct digest *out); /* false: there is no new one */
+bool data_has_suspects(struct store *s);
+/* What was taken is clear of suspicion, or gone; one that is not is not suspected again. */
+void data_settle_suspect(struct store *s, const struct digest *d);
 
 #endif

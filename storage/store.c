@@ -24,6 +24,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     locks_init(&s->revision_locks);
     locks_init(&s->tag_locks);
     pins_init(&s->pins);
+    (void)pthread_mutex_init(&s->suspects.mutex, NULL);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
     rc = file_mkdirs(&s->tree, blobs.s, f);
     if (rc == RC_OK)
@@ -44,6 +45,7 @@ void store_close(struct store *s)
     locks_fini(&s->revision_locks);
     locks_fini(&s->tag_locks);
     pins_fini(&s->pins);
+    (void)pthread_mutex_destroy(&s->suspects.mutex);
     tree_close(&s->tree);
     free(s);
 }

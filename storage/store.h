@@ -10,6 +10,14 @@
 #include "storage/locks.h"
 #include "storage/pins.h"
 
+/* Data that is to be verified: first what was taken already, and could not be helped. */
+enum { SUSPECTS_MAX = 64 };
+struct suspects {
+    pthread_mutex_t mutex;
+    struct digest items[SUSPECTS_MAX];
+    unsigned count, taken;
+};
+
 struct store {
     struct tree tree;
     /* Held over a change to a manifest's link, together with the tags that it brings or takes, so
@@ -18,6 +26,7 @@ struct store {
     /* Held over a look at a tag and the change that follows from it. */
     struct locks tag_locks;
     struct pins pins;
+    struct suspects suspects;
 };
 
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
@@ -38,6 +47,13 @@ enum rc link_put(struct store *s, const char *path, const struct digest *d,
 void link_promised(struct store *s, const char *path, time_t modified);
 void link_used(struct store *s, const char *path);
 
+/* What the data is like. RC_NOT_FOUND also for a file that is empty and should not be. */
+enum rc data_stat(struct store *s, const struct digest *d, struct file_info *out,
+                  struct fault *f) MUST_CHECK;
+/* The same of an open file. */
+enum rc data_check_length(struct store *s, const struct digest *d, uint64_t size) MUST_CHECK;
+void data_suspect(struct store *s, const struct digest *d);
+
 /* A manifest's bytes, if they are what the digest says; else RC_NOT_FOUND. */
 enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
                      struct fault *f) MUST_CHECK;
@@ -48,9 +64,6 @@ enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CH
 /* Does it have a manifest or an upload? */
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f) MUST_CHECK;
 
-/* The manifest that a tag points at. RC_MANIFEST_UNKNOWN. */
-enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,
-                struct fault *f) MUST_CHECK;
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f) MUST_CHECK;
 /* RC_MANIFEST_UNKNOWN. */

@@ -3,17 +3,20 @@
  * Files: put, moved, listed and removed, with the directories they need.
  */
 #include <pthread.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "storage/file.h"
+#include "test/pattern.h"
 
 struct place {
     char root[64];
@@ -117,7 +120,7 @@ static void test_get_has_a_limit(void **state)
     struct span got;
     assert_int_equal(file_put(&p->tree, "file", SPAN("12345"), NULL), RC_OK);
     assert_int_equal(file_get(&p->tree, "file", 5, &p->arena, &got, NULL), RC_OK);
-    assert_int_equal(file_get(&p->tree, "file", 4, &p->arena, &got, NULL), RC_IO);
+    assert_int_equal(file_get(&p->tree, "file", 4, &p->arena, &got, NULL), RC_SIZE_INVALID);
 }
 
 static void test_move(void **state)
@@ -197,6 +200,71 @@ static void test_same_directories_from_many_threads(void **state)
     assert_int_equal(entries(*state, "x/49/y"), WORKERS + 1);
 }
 
+/* ---- Reading aside. --------------------------------------------------------------------- */
+
+/* Pages of the file that are in memory. */
+static size_t count_cached(int fd, size_t size)
+{
+    enum { PAGE = 4096, PAGES = 1024 };
+    unsigned char pages[PAGES];
+    size_t n = 0;
+    assert_true(size <= sizeof(pages) * PAGE);
+    void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mincore(map, size, pages), 0);
+    for (size_t i = 0; i < size / PAGE; i++)
+        n += pages[i] & 1;
+    (void)munmap(map, size);
+    return n;
+}
+
+/* On a disk, with nothing of it in memory; -1 where the file system keeps everything there. */
+static int make_cold(struct span body)
+{
+    char path[] = "/var/tmp/registry-unit-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(write(fd, body.p, body.n), body.n);
+    assert_int_equal(fsync(fd), 0);
+    file_forget(fd);
+    if (count_cached(fd, body.n) == 0)
+        return fd;
+    print_message("/var/tmp is in memory: there is nothing to test\n");
+    (void)close(fd);
+    return -1;
+}
+
+/* What one reads once does not push out what others read. */
+static void test_reading_aside_leaves_memory_as_it_was(void **state)
+{
+    enum { SIZE = 1 << 20, PIECE = 256 << 10, PAGE = 4096 };
+    static const size_t cached[] = {0, PIECE, SIZE};
+    struct span body = pattern_bytes(SIZE, 5);
+    char *piece = malloc(PIECE);
+    int fd = make_cold(body);
+    (void)state;
+    assert_non_null(piece);
+    for (size_t i = 0; fd >= 0 && i < array_len(cached); i++) {
+        size_t got;
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+        for (size_t at = 0; at < cached[i]; at += PAGE)
+            assert_int_equal(pread(fd, piece, PAGE, (off_t)at), PAGE);
+        assert_int_equal(count_cached(fd, SIZE), cached[i] / PAGE);
+        for (size_t at = 0; at < SIZE; at += PIECE) {
+            assert_int_equal(file_read_aside(fd, at, piece, PIECE, &got, NULL), RC_OK);
+            assert_int_equal(got, PIECE);
+            assert_memory_equal(piece, body.p + at, PIECE);
+        }
+        assert_int_equal(file_read_aside(fd, SIZE, piece, PIECE, &got, NULL), RC_OK);
+        assert_int_equal(got, 0);
+        assert_int_equal(count_cached(fd, SIZE), cached[i] / PAGE);
+    }
+    file_close(fd);
+    free(piece);
+    free((char *)body.p);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -210,6 +278,7 @@ int main(void)
         TEST(test_remove_tree),
         TEST(test_lock),
         TEST(test_same_directories_from_many_threads),
+        cmocka_unit_test(test_reading_aside_leaves_memory_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
