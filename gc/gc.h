@@ -22,6 +22,7 @@
 #define GC_GC_H
 
 #include "gc/report.h"
+#include "gc/step.h"
 #include "storage/storage.h"
 
 struct gc;
@@ -47,13 +48,6 @@ struct gc_options {
 /* RC_GC_RUNNING if the store is being collected already, or if another process works on it. */
 enum rc gc_begin(struct store *s, const struct gc_options *o, struct gc **out,
                  struct fault *f) MUST_CHECK;
-
-enum gc_next {
-    GC_MORE,  /* there is more to do */
-    GC_PAUSE, /* nothing to do just now: ask again in GC_PAUSE_MS */
-    GC_END    /* over: gc_report says how it went */
-};
-enum { GC_PAUSE_MS = 50 };
 
 /* Works for about budget_us microseconds; 0: one small thing. */
 enum gc_next gc_step(struct gc *gc, uint64_t budget_us) MUST_CHECK;

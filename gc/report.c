@@ -36,20 +36,19 @@ const char *gc_outcome_name(enum gc_outcome o)
     return "failed";
 }
 
-static void add_number(struct buf *b, const char *name, uint64_t value)
+void report_add_number(struct buf *b, const char *name, uint64_t value)
 {
     buf_printf(b, ",\"%s\":%" PRIu64, name, value);
 }
 
-static void add_text(struct buf *b, const char *name, const char *value)
+void report_add_text(struct buf *b, const char *name, const char *value)
 {
     buf_printf(b, "%s\"%s\":\"", b->n > 0 && b->p[b->n - 1] != '{' ? "," : "", name);
     buf_add_json(b, span_of(value));
     buf_add_char(b, '"');
 }
 
-/* RFC 3339; null if it has not happened yet. */
-static void add_time(struct buf *b, const char *name, time_t t)
+void report_add_time(struct buf *b, const char *name, time_t t)
 {
     char text[32];
     struct tm tm;
@@ -58,39 +57,39 @@ static void add_time(struct buf *b, const char *name, time_t t)
         return;
     }
     (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
-    add_text(b, name, text);
+    report_add_text(b, name, text);
 }
 
 static void add_counts(struct buf *b, const struct gc_report *r)
 {
-    add_number(b, "repositories", r->repositories);
-    add_number(b, "manifests", r->manifests);
-    add_number(b, "links", r->links);
-    add_number(b, "uploads", r->uploads);
-    add_number(b, "blobs", r->blobs);
-    add_number(b, "bytes", r->bytes);
-    add_number(b, "blobs_marked", r->blobs_marked);
-    add_number(b, "blobs_eligible", r->blobs_eligible);
-    add_number(b, "blobs_deleted", r->blobs_deleted);
-    add_number(b, "bytes_freed", r->bytes_freed);
-    add_number(b, "blobs_pinned", r->blobs_pinned);
-    add_number(b, "bytes_reclaimable", r->bytes_reclaimable);
-    add_number(b, "manifests_deleted", r->manifests_deleted);
-    add_number(b, "links_deleted", r->links_deleted);
-    add_number(b, "uploads_deleted", r->uploads_deleted);
-    add_number(b, "repositories_deleted", r->repositories_deleted);
-    add_number(b, "manifests_pinned", r->manifests_pinned);
-    add_number(b, "links_pinned", r->links_pinned);
+    report_add_number(b, "repositories", r->repositories);
+    report_add_number(b, "manifests", r->manifests);
+    report_add_number(b, "links", r->links);
+    report_add_number(b, "uploads", r->uploads);
+    report_add_number(b, "blobs", r->blobs);
+    report_add_number(b, "bytes", r->bytes);
+    report_add_number(b, "blobs_marked", r->blobs_marked);
+    report_add_number(b, "blobs_eligible", r->blobs_eligible);
+    report_add_number(b, "blobs_deleted", r->blobs_deleted);
+    report_add_number(b, "bytes_freed", r->bytes_freed);
+    report_add_number(b, "blobs_pinned", r->blobs_pinned);
+    report_add_number(b, "bytes_reclaimable", r->bytes_reclaimable);
+    report_add_number(b, "manifests_deleted", r->manifests_deleted);
+    report_add_number(b, "links_deleted", r->links_deleted);
+    report_add_number(b, "uploads_deleted", r->uploads_deleted);
+    report_add_number(b, "repositories_deleted", r->repositories_deleted);
+    report_add_number(b, "manifests_pinned", r->manifests_pinned);
+    report_add_number(b, "links_pinned", r->links_pinned);
 }
 
 static void add_skipped(struct buf *b, const struct gc_report *r)
 {
-    add_number(b, "skipped_count", r->skipped_count);
+    report_add_number(b, "skipped_count", r->skipped_count);
     buf_add_str(b, ",\"skipped\":[");
     for (uint64_t i = 0; i < r->skipped_count && i < GC_SKIPPED_KEPT; i++) {
         buf_add_str(b, i > 0 ? ",{" : "{");
-        add_text(b, "what", r->skipped[i].what);
-        add_text(b, "reason", r->skipped[i].reason);
+        report_add_text(b, "what", r->skipped[i].what);
+        report_add_text(b, "reason", r->skipped[i].reason);
         buf_add_char(b, '}');
     }
     buf_add_char(b, ']');
@@ -99,18 +98,18 @@ static void add_skipped(struct buf *b, const struct gc_report *r)
 void gc_report_print(const struct gc_report *r, struct buf *out)
 {
     buf_add_char(out, '{');
-    add_text(out, "outcome", gc_outcome_name(r->outcome));
-    add_text(out, "phase", gc_phase_name(r->phase));
+    report_add_text(out, "outcome", gc_outcome_name(r->outcome));
+    report_add_text(out, "phase", gc_phase_name(r->phase));
     if (r->outcome == GC_FAILED)
-        add_text(out, "failure", r->failure);
+        report_add_text(out, "failure", r->failure);
     buf_printf(out, ",\"dry_run\":%s,\"delete_untagged\":%s", r->dry_run ? "true" : "false",
                r->delete_untagged ? "true" : "false");
-    add_time(out, "started", r->started);
-    add_time(out, "ended", r->ended);
-    add_number(out, "duration_us", r->duration_us);
-    add_number(out, "work_us", r->work_us);
-    add_number(out, "slices", r->slices);
-    add_number(out, "longest_slice_us", r->longest_slice_us);
+    report_add_time(out, "started", r->started);
+    report_add_time(out, "ended", r->ended);
+    report_add_number(out, "duration_us", r->duration_us);
+    report_add_number(out, "work_us", r->work_us);
+    report_add_number(out, "slices", r->slices);
+    report_add_number(out, "longest_slice_us", r->longest_slice_us);
     add_counts(out, r);
     add_skipped(out, r);
     buf_add_char(out, '}');

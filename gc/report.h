@@ -54,4 +54,10 @@ struct gc_report {
 /* As a JSON object, on one line, without a newline. */
 void gc_report_print(const struct gc_report *r, struct buf *out);
 
+/* Members of such an object; a number or a time is never the first one. */
+void report_add_number(struct buf *b, const char *name, uint64_t value);
+void report_add_text(struct buf *b, const char *name, const char *value);
+/* RFC 3339; null if it has not happened yet. */
+void report_add_time(struct buf *b, const char *name, time_t t);
+
 #endif

@@ -228,11 +228,8 @@ struct digest push_referrer(struct shelf *s, const char *repo, const struct dige
     return d;
 }
 
-static enum rc delete(struct shelf *s, const char *repo, const struct reference *r)
-{
-    struct list tags = {0};
-    struct arena a;
-    arena_init(&a);
+static enum rc delete (struct shelf *s, const char *repo, const struct reference *r) {
+    struct list tags = {0}; struct arena a; arena_init(&a);
     enum rc rc = manifest_delete(s->store, repo_named(repo), r, &a, &tags, NULL);
     arena_fini(&a);
     return rc;
@@ -241,13 +238,13 @@ static enum rc delete(struct shelf *s, const char *repo, const struct reference 
 void delete_tag(struct shelf *s, const char *repo, const char *tag)
 {
     struct reference r = by_tag(tag);
-    assert_int_equal(delete(s, repo, &r), RC_OK);
+    assert_int_equal(delete (s, repo, &r), RC_OK);
 }
 
 void delete_manifest(struct shelf *s, const char *repo, const struct digest *d)
 {
     struct reference r = by_digest(d);
-    assert_int_equal(delete(s, repo, &r), RC_OK);
+    assert_int_equal(delete (s, repo, &r), RC_OK);
 }
 
 enum rc head_blob(struct shelf *s, const char *repo, int blob)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "gc/verify.h"
 #include "test/unit/gc/shelf.h"
 #include "test/unit/gc/turns.h"
 
@@ -353,6 +354,107 @@ static void test_head_while_the_last_manifest_goes(void **state)
                                       .after = check_new_image});
 }
 
+/* ---- Damage is moved aside while somebody pushes the same. ------------------------------- */
+
+static void damage(struct scene *s, const struct digest *d)
+{
+    char path[1200];
+    (void)snprintf(path, sizeof(path), "%s%s/data", s->shelf.root, place_of_blob(d).s);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs("what a broken disk says", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    data_suspect(s->shelf.store, d);
+}
+
+static void damaged_image(void *ctx)
+{
+    struct scene *s = ctx;
+    struct digest layer = blob_digest(2);
+    shelf_init(&s->shelf);
+    s->child = push_image(&s->shelf, "app", "1", IMAGE(1, 2));
+    damage(s, &layer);
+    damage(s, &s->child);
+}
+
+/* Who is at work on something is not waited for here. */
+static struct verify_report verify_suspects(struct scene *s)
+{
+    struct verify_options o = {.scope = VERIFY_SUSPECTS, .moves = true};
+    struct verify *v = verify_begin(s->shelf.store, &o);
+    while (verify_step(v, UINT64_MAX, UINT64_MAX) == GC_MORE)
+        ;
+    struct verify_report r = *verify_report(v);
+    verify_end(v);
+    return r;
+}
+
+static void verify(void *ctx)
+{
+    struct verify_report r = verify_suspects(ctx);
+    must(ctx, r.unreadable == 0 && r.damaged == r.moved, "the verification failed");
+}
+
+static void push_all_again(void *ctx)
+{
+    struct scene *s = ctx;
+    (void)push_blob(&s->shelf, "app", 1);
+    (void)push_blob(&s->shelf, "app", 2);
+    s->accepted = put_image(&s->shelf, "app", "1", IMAGE(1, 2));
+}
+
+/* What was pushed is there, and is what was pushed. */
+static void check_healed(void *ctx)
+{
+    struct scene *s = ctx;
+    struct digest layer = blob_digest(2);
+    must(s, s->accepted == RC_OK, "the manifest was refused");
+    must(s, is_whole(&s->shelf, "app", IMAGE(1, 2)), "what was pushed is gone");
+    data_settle_suspect(s->shelf.store, &layer);
+    data_settle_suspect(s->shelf.store, &s->child);
+    data_suspect(s->shelf.store, &layer);
+    must(s, verify_suspects(s).damaged == 0, "what was pushed is not healed");
+    take_away(s);
+}
+
+static void test_push_of_what_is_moved_aside(void **state)
+{
+    (void)state;
+    explore("heal", &(struct turns){.before = damaged_image,
+                                    .actors = {push_all_again, verify},
+                                    .actor_count = 2,
+                                    .after = check_healed});
+}
+
+/* Who was told that the layer is there does not push it, unless the manifest is refused for it. */
+static void push_what_is_not_there(void *ctx)
+{
+    struct scene *s = ctx;
+    s->told = head_blob(&s->shelf, "app", 2);
+    if (s->told != RC_OK)
+        (void)push_blob(&s->shelf, "app", 2);
+    s->accepted = put_image(&s->shelf, "app", "1", IMAGE(1, 2));
+}
+
+static void check_told(void *ctx)
+{
+    struct scene *s = ctx;
+    must(s, s->accepted == RC_OK || (s->told == RC_OK && s->accepted == RC_MANIFEST_BLOB_UNKNOWN),
+         "refused without a reason");
+    must(s, has_blob(&s->shelf, "app", 2) || s->told == RC_OK, "what was pushed is gone");
+    push_all_again(ctx);
+    check_healed(ctx);
+}
+
+static void test_promise_of_what_is_moved_aside(void **state)
+{
+    (void)state;
+    explore("promise", &(struct turns){.before = damaged_image,
+                                       .actors = {push_what_is_not_there, verify},
+                                       .actor_count = 2,
+                                       .after = check_told});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +467,8 @@ int main(void)
         cmocka_unit_test(test_index_over_an_index_that_goes),
         cmocka_unit_test(test_head_while_the_last_manifest_goes),
         cmocka_unit_test(test_delete_of_what_is_collected),
+        cmocka_unit_test(test_push_of_what_is_moved_aside),
+        cmocka_unit_test(test_promise_of_what_is_moved_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
