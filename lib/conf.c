@@ -372,11 +372,22 @@ static void note_free(struct conf *c, const struct conf_place *at, const struct 
         set_giver(c, giver, at);
 }
 
+static bool is_one_line(struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
 static enum rc put_free(struct conf *c, const struct conf_place *at, const struct conf_option *o,
                         struct span key, struct conf_text text, struct fault *f)
 {
     if (text.s.n > 0 && memchr(text.s.p, '\0', text.s.n) != NULL)
         return conf_fail(at, key, f, "expected text without NUL bytes");
+    if (!is_one_line(key))
+        return conf_fail(at, key, f, "expected a key without control characters");
     conf_map_add(map_of(c, o), &c->arena, at, free_part(o, key), text);
     note_free(c, at, o);
     return RC_OK;

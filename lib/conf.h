@@ -114,6 +114,10 @@ void conf_add_source(struct buf *b, const struct conf *c, const char *key);
  * keys that end with password, secret or authorization, and those of an endpoint's headers. */
 bool conf_is_secret(const struct conf_option *o, const char *key);
 
+/* Somebody's bytes as part of one line of a message: so many at most, and no control characters. */
+enum { CONF_SHOWN_MAX = 80 };
+void conf_add_shown(struct buf *b, struct span s);
+
 /* One row's value in filled targets. A CONF_LATER or CONF_REFUSED row has none: it is the same
  * everywhere. Pairs count in their order, and wherever they were given. */
 bool conf_same(const struct conf_option *o, const void *a, const void *b);

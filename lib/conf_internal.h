@@ -8,8 +8,6 @@
 #include "lib/buf.h"
 #include "lib/conf.h"
 
-enum { CONF_SHOWN_MAX = 80 }; /* bytes of a key or a value in a message */
-
 /* Where a value stands, for messages and for precedence. */
 struct conf_place {
     enum conf_source source;
@@ -46,8 +44,6 @@ enum rc conf_fail(const struct conf_place *at, struct span key, struct fault *f,
                   ...) PRINTF_LIKE(4, 5);
 void conf_warn_at(struct conf *c, const struct conf_place *at, struct span key, const char *fmt,
                   ...) PRINTF_LIKE(4, 5);
-/* Somebody's bytes as part of one line of a message. */
-void conf_add_shown(struct buf *b, struct span s);
 
 /* conf_map.c: key is what is below the row's */
 

@@ -141,7 +141,8 @@ bool conf_to_duration(struct span s, uint64_t *out_ms)
         if (!take_part(&s, &ns))
             return false;
     }
-    *out_ms = ns / ms + (ns % ms != 0);
+    /* the longest of all is rounded down: what it is shown as must be a duration, too */
+    *out_ms = ns / ms + (ns % ms != 0 && ns / ms < INT64_MAX / ms);
     return true;
 }
 

@@ -147,16 +147,29 @@ const char *config_path_of(char *const *env)
     return NULL;
 }
 
+static enum rc fail_value(const char *expected, const char *got, struct fault *f)
+{
+    struct buf shown;
+
+    buf_init(&shown);
+    buf_add_str(&shown, "");
+    conf_add_shown(&shown, span_of(got));
+    enum rc rc = fault(f, RC_INTERNAL, "%s, got \"%s\"", expected, shown.p);
+    buf_fini(&shown);
+    return rc;
+}
+
 static enum rc check_addresses(const struct config *c, struct fault *f)
 {
-    const char *const keys[][2] = {{"http.addr", c->http_addr},
-                                   {"http.debug.addr", c->debug_addr},
-                                   {"admin.addr", c->admin_addr}};
+    const char *const rows[][2] = {
+        {"http.addr: expected host:port or :port", c->http_addr},
+        {"http.debug.addr: expected host:port or :port", c->debug_addr},
+        {"admin.addr: expected host:port or :port", c->admin_addr},
+    };
     struct address unused;
-    for (size_t i = 0; i < array_len(keys); i++)
-        if (!address_read(span_of(keys[i][1]), &unused))
-            return fault(f, RC_INTERNAL, "%s: expected host:port or :port, got \"%s\"", keys[i][0],
-                         keys[i][1]);
+    for (size_t i = 0; i < array_len(rows); i++)
+        if (!address_read(span_of(rows[i][1]), &unused))
+            return fail_value(rows[i][0], rows[i][1], f);
     return RC_OK;
 }
 
@@ -167,13 +180,10 @@ static enum rc check(struct config *c, struct fault *f)
     if (rc != RC_OK)
         return rc;
     if (c->metrics_path[0] != '/')
-        return fault(f, RC_INTERNAL, "http.debug.prometheus.path: expected a path, got \"%s\"",
-                     c->metrics_path);
+        return fail_value("http.debug.prometheus.path: expected a path", c->metrics_path, f);
     if (prefix.n == 0 || (span_starts(prefix, slash) && span_ends(prefix, slash)))
         return headers_build(&c->http_headers, &c->arena, &c->extra_headers, f);
-    return fault(f, RC_INTERNAL,
-                 "http.prefix: a path that begins and ends with a slash, got \"%s\"",
-                 c->http_prefix);
+    return fail_value("http.prefix: a path that begins and ends with a slash", c->http_prefix, f);
 }
 
 static enum rc load_flags(struct conf *conf, const struct config_sources *from, struct fault *f)

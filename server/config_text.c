@@ -60,6 +60,15 @@ void config_add_reference(struct buf *b)
 
 /* ---- What is in effect. ----------------------------------------------------------------- */
 
+/* A value with a line's end in it must not look like two options. */
+static void add_line(struct buf *b, struct span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        buf_add_char(b, c < ' ' || c == 0x7f ? '?' : s.p[i]);
+    }
+}
+
 /* "https://user:password@host/": who is named there is nobody's business either. */
 static void add_without_user(struct buf *b, struct span value)
 {
@@ -69,11 +78,11 @@ static void add_without_user(struct buf *b, struct span value)
 
     span_cut(span_skip(value, n), '/', &authority, &path);
     if (n > 0 && span_cut_last(authority, '@', &user, &host)) {
-        buf_add_span(b, span_head(value, n));
+        add_line(b, span_head(value, n));
         buf_add_str(b, "***");
         value = span_skip(value, n + user.n);
     }
-    buf_add_span(b, value);
+    add_line(b, value);
 }
 
 static void add_shown(struct buf *b, const struct conf_option *o, const char *key,

@@ -77,6 +77,8 @@ static const struct {
     {"a.b.time", "1ns", 1},
     {"a.b.time", "1000001ns", 2},
     {"a.b.time", "2562047h", 9223369200000},
+    {"a.b.time", "9223372036854775806ns", 9223372036854}, /* one more would be no duration */
+    {"a.b.time", "9223372036854000000ns", 9223372036854},
     {"word", "red", 0},
     {"word", "green", 1},
     {"word", "lime", 1},

@@ -172,6 +172,38 @@ static void test_binary(void **state)
     load_anything("f.yml", SPAN("\xff\xfe\x00\xd8"));
 }
 
+/* A file without a byte has no memory. */
+static void test_nothing(void **state)
+{
+    static const char *const names[] = {"f", "f.yml", "f.ini"};
+
+    (void)state;
+    for (size_t i = 0; i < array_len(names); i++) {
+        struct fixture x = {.target = {.flag = true}};
+        fixture_begin(&x);
+        enum rc rc = conf_load_file(x.conf, names[i], (struct span){NULL, 0}, &x.fault);
+        assert_int_equal(rc, i == 2 ? RC_OK : RC_INTERNAL); /* a yaml file has a version */
+        fixture_end(&x);
+    }
+}
+
+/* A name is told in messages, and ends where its text does. */
+static void test_hostile_keys(void **state)
+{
+    static const char *const keys[] = {"\\n", "\\0", "\\e", "\\x7f"};
+
+    (void)state;
+    for (size_t i = 0; i < array_len(keys); i++) {
+        struct fixture x = {.target = {.flag = true}};
+        fixture_begin(&x);
+        const char *text = arena_printf(&x.arena, "version: 0.1\nfree: {\"x%sy\": 1}\n", keys[i]);
+        assert_int_equal(conf_load_file(x.conf, "f.yml", span_of(text), &x.fault), RC_INTERNAL);
+        assert_string_equal(fixture_detail(&x),
+                            "f.yml:2: free.x?y: expected a key without control characters");
+        fixture_end(&x);
+    }
+}
+
 static void test_hostile_variables(void **state)
 {
     static const char *const rows[] = {
@@ -213,6 +245,8 @@ int main(void)
         cmocka_unit_test(test_depth_has_a_bound),
         cmocka_unit_test(test_alias_bomb),
         cmocka_unit_test(test_binary),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_hostile_keys),
         cmocka_unit_test(test_hostile_variables),
     };
 

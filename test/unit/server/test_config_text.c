@@ -65,6 +65,30 @@ static void test_each_value_with_its_source(void **state)
     fixture_end(&x);
 }
 
+/* However long or odd a value is, it is one line. */
+static void test_a_line_each(void **state)
+{
+    static const char bad[] = "version: 0.1\nhttp: {prefix: \"a\\nb\"}\n";
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(
+        &x, ".yml",
+        "version: 0.1\n"
+        "http: {host: \"http://a:b@c/\\nhttp.addr = x\\e\", headers: {X-A: [\"b\\tc\"]}}\n",
+        no_env);
+    assert_line(&x, "http.host = http://***@c/?http.addr = x?  ; ", x.path, ":2");
+    assert_line(&x, "http.headers.X-A = b?c  ; ", x.path, ":2");
+    fixture_end(&x);
+    fixture_begin(&x);
+    fixture_write(&x, ".yml", bad, strlen(bad));
+    assert_int_equal(fixture_try(&x, x.path, no_env), RC_INTERNAL);
+    assert_string_equal(fixture_detail(&x),
+                        "http.prefix: a path that begins and ends with a slash, got \"a?b\"");
+    fixture_end(&x);
+}
+
 /* What is printed can be a file again. */
 static void test_it_reads_what_it_prints(void **state)
 {
@@ -239,6 +263,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_value_with_its_source),
+        cmocka_unit_test(test_a_line_each),
         cmocka_unit_test(test_it_reads_what_it_prints),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_endpoints_without_secrets),
