@@ -2,42 +2,15 @@
  *
  * auth: what the options and the files say, made once, and the files read again when they change.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "server/auth_internal.h"
+#include "server/files.h"
 
 /* ---- Files. ----------------------------------------------------------------------------- */
-
-static enum rc read_stream(FILE *file, const char *path, size_t max, struct buf *out,
-                           struct fault *f)
-{
-    char piece[4096];
-    size_t n;
-    while ((n = fread(piece, 1, sizeof(piece), file)) > 0) {
-        buf_add(out, piece, n);
-        if (out->n > max)
-            return fault(f, RC_INTERNAL, "%s: larger than %zu bytes", path, max);
-    }
-    if (ferror(file))
-        return fault(f, RC_INTERNAL, "%s: cannot read it: %s", path, strerror(errno));
-    return RC_OK;
-}
-
-static enum rc read_file(const char *path, size_t max, struct buf *out, struct fault *f)
-{
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return fault(f, RC_INTERNAL, "%s: cannot open it: %s", path, strerror(errno));
-    enum rc rc = read_stream(file, path, max, out, f);
-    fclose(file);
-    buf_reserve(out, 1); /* an empty file is one, too */
-    return rc;
-}
 
 static struct file_state state_of(const char *path)
 {
@@ -61,10 +34,10 @@ static enum rc read_users(struct auth *a, struct fault *f)
     struct htpasswd *users = NULL;
     struct buf text;
     buf_init(&text);
-    enum rc rc = read_file(path, HTPASSWD_FILE_MAX, &text, f);
+    enum rc rc = files_read(a->config->from, NULL, path, HTPASSWD_FILE_MAX, &text, f);
     if (rc == RC_OK)
         rc = htpasswd_parse(path, buf_span(&text), &users, f);
-    buf_fini(&text);
+    files_forget(&text);
     if (rc != RC_OK)
         return rc;
     htpasswd_free(a->users);
@@ -107,13 +80,13 @@ static enum rc check_token_options(const struct config *c, struct fault *f)
     return RC_OK;
 }
 
-static enum rc read_keys(const char *path, struct buf *text, struct trust_file *out,
-                         struct fault *f)
+static enum rc read_keys(const struct auth *a, const char *path, struct buf *text,
+                         struct trust_file *out, struct fault *f)
 {
     *out = (struct trust_file){path, {0}};
     if (path[0] == '\0')
         return RC_OK;
-    enum rc rc = read_file(path, TRUST_FILE_MAX, text, f);
+    enum rc rc = files_read(a->config->from, NULL, path, TRUST_FILE_MAX, text, f);
     out->text = buf_span(text);
     return rc;
 }
@@ -126,13 +99,13 @@ static enum rc read_trust(struct auth *a, struct fault *f)
     struct trust *trust = NULL;
     buf_init(&bundle_text);
     buf_init(&jwks_text);
-    enum rc rc = read_keys(a->config->token_bundle, &bundle_text, &bundle, f);
+    enum rc rc = read_keys(a, a->config->token_bundle, &bundle_text, &bundle, f);
     if (rc == RC_OK)
-        rc = read_keys(a->config->token_jwks, &jwks_text, &jwks, f);
+        rc = read_keys(a, a->config->token_jwks, &jwks_text, &jwks, f);
     if (rc == RC_OK)
         rc = trust_new(bundle, jwks, &trust, f);
-    buf_fini(&bundle_text);
-    buf_fini(&jwks_text);
+    files_forget(&bundle_text);
+    files_forget(&jwks_text);
     if (rc != RC_OK)
         return rc;
     trust_drop(a->trust);

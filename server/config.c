@@ -4,12 +4,11 @@
  */
 #include "server/config.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server/address.h"
+#include "server/files.h"
 #include "server/headers.h"
 #include "server/health.h"
 #include "server/limits.h"
@@ -104,31 +103,12 @@ static void settle(struct config *c)
         c->tags_max = LIST_DEFAULT;
 }
 
-static enum rc read_open_file(FILE *file, const char *path, struct buf *out, struct fault *f)
-{
-    char piece[4096];
-    size_t n;
-
-    while ((n = fread(piece, 1, sizeof(piece), file)) > 0) {
-        buf_add(out, piece, n);
-        if (out->n > CONFIG_FILE_MAX)
-            return fault(f, RC_INTERNAL, "%s: larger than 1 MiB", path);
-    }
-    if (ferror(file))
-        return fault(f, RC_INTERNAL, "%s: cannot read it: %s", path, strerror(errno));
-    return RC_OK;
-}
-
 static enum rc load_file(struct config *c, const char *path, struct fault *f)
 {
-    FILE *file = fopen(path, "rbe");
     struct buf text;
 
-    if (file == NULL)
-        return fault(f, RC_INTERNAL, "%s: cannot open it: %s", path, strerror(errno));
     buf_init(&text);
-    enum rc rc = read_open_file(file, path, &text, f);
-    fclose(file);
+    enum rc rc = files_read(c->from, NULL, path, CONFIG_FILE_MAX, &text, f);
     c->file_whole = span_ends(buf_span(&text), SPAN("\n"));
     if (rc == RC_OK)
         rc = conf_load_file(c->conf, path, buf_span(&text), f);
@@ -136,11 +116,13 @@ static enum rc load_file(struct config *c, const char *path, struct fault *f)
     return rc;
 }
 
-const char *config_path_of(char *const *env)
+const char *config_file_of(const struct config_sources *from)
 {
     const struct span name = SPAN("REGISTRY_CONFIGURATION_PATH=");
 
-    for (; *env != NULL; env++) {
+    if (from->path != NULL)
+        return from->path;
+    for (char *const *env = from->env; *env != NULL; env++) {
         if (span_starts(span_of(*env), name) && (*env)[name.n] != '\0')
             return *env + name.n;
     }
@@ -204,7 +186,7 @@ static enum rc load_flags(struct conf *conf, const struct config_sources *from, 
 
 static enum rc load_all(struct config *c, const struct config_sources *from, struct fault *f)
 {
-    const char *path = from->path != NULL ? from->path : config_path_of(from->env);
+    const char *path = config_file_of(from);
     c->file_whole = true;
     enum rc rc = path != NULL ? load_file(c, path, f) : RC_OK;
 
@@ -219,6 +201,7 @@ enum rc config_load(const struct config_sources *from, struct config **out, stru
 
     arena_init(&c->arena);
     c->conf = conf_new(config_table, config_table_count, c);
+    c->from = from;
     enum rc rc = load_all(c, from, f);
     if (rc == RC_OK)
         rc = check(c, f);

@@ -119,14 +119,17 @@ struct config {
     struct health_file *health_files; /* … and as they are looked for */
     size_t health_file_count;
 
+    bool sandbox_enabled;
+
     /* lists; never 0 */
     uint64_t catalog_max;
     uint64_t tags_max;
 
     bool file_whole; /* the file's last line has its end; no file has, too */
 
-    struct arena arena; /* of values that are made of others */
-    struct conf *conf;  /* owned: the strings, the warnings, and where each value came from */
+    const struct config_sources *from; /* borrowed */
+    struct arena arena;                /* of values that are made of others */
+    struct conf *conf; /* owned: the strings, the warnings, and where each value came from */
 };
 
 #define METRICS_PATH "/metrics" /* by default, and in the table of endpoints */
@@ -143,20 +146,23 @@ struct config_flag {
     struct span key, value;
 };
 
+struct keeper;
+
 /* Where the options come from; the later one wins. All borrowed. */
 struct config_sources {
     const char *path; /* NULL: the file that REGISTRY_CONFIGURATION_PATH names, else none */
     char *const *env;
     const struct config_flag *flags;
     size_t flag_count;
+    struct keeper *keeper; /* opens files; NULL: the process itself may */
 };
 
 /* Defaults, then the sources. RC_INTERNAL with a line for a person.
- * The warnings are for the caller to log: conf_warning(out->conf, i). */
+ * The warnings are for the caller to log: conf_warning(out->conf, i). from outlives *out. */
 enum rc config_load(const struct config_sources *from, struct config **out,
                     struct fault *f) MUST_CHECK;
-/* What REGISTRY_CONFIGURATION_PATH says; NULL if it says nothing. */
-const char *config_path_of(char *const *env);
+/* The file that is read; NULL if there is none. */
+const char *config_file_of(const struct config_sources *from);
 void config_free(struct config *c);
 
 /* RC_INTERNAL with a line for a person if the file looks as if it were still being written: it is

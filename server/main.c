@@ -3,10 +3,12 @@
  * main: puts the pieces together: arguments → settings → store → listen → run →
  * ordered shutdown.
  */
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -15,9 +17,11 @@
 #include "server/collect.h"
 #include "server/healthcheck.h"
 #include "server/htpasswd.h"
+#include "server/keeper.h"
 #include "server/listen.h"
 #include "server/logs.h"
 #include "server/notify_send.h"
+#include "server/sandbox.h"
 #include "server/server.h"
 #include "server/settings.h"
 
@@ -82,7 +86,8 @@ static void raise_descriptor_limit(void)
 static int collect(const struct cli *cli, struct fault *f)
 {
     struct config *config = NULL;
-    if (!cli->operand && !config_path_of(environ)) {
+    struct config_sources from = sources_of(cli);
+    if (!config_file_of(&from)) {
         (void)fputs("configuration error: configuration path unspecified\n", stderr);
         print(stderr, cli_add_usage);
         return EXIT_FAILURE;
@@ -127,12 +132,28 @@ static int healthcheck(const struct cli *cli, struct fault *f)
     return status;
 }
 
+static bool go_into_sandbox(const struct config *config, const struct keeper *keeper)
+{
+    if (!config->sandbox_enabled)
+        return false;
+    if (keeper && sandbox_enter(config)) {
+        log_info("in a sandbox: nothing but the data is in reach");
+        return true;
+    }
+    if (sandbox_is_there())
+        log_warn("not in a sandbox: %s", strerror(errno));
+    else
+        log_info("not in a sandbox: this kernel has none, or keeps it from this container");
+    return false;
+}
+
 static int serve(const struct cli *cli, struct fault *f)
 {
     struct settings *settings = NULL;
     struct store *store = NULL;
     struct server server;
     struct config_sources from = sources_of(cli);
+    struct keeper *keeper = NULL;
     if (settings_load(&from, &settings, f) != RC_OK) {
         print_fault(stderr, "configuration error: ", f);
         return EXIT_FAILURE;
@@ -141,11 +162,15 @@ static int serve(const struct cli *cli, struct fault *f)
     logs_configure(config);
     raise_descriptor_limit();
     (void)signal(SIGHUP, SIG_IGN); /* until the server takes it: a reload is no reason to end */
+    if (config->sandbox_enabled && sandbox_is_there())
+        keeper = keeper_new(&from); /* before there is anything that it would hold, too */
     enum rc rc = store_open(config->root_directory, &store, f);
     if (rc == RC_NOT_FOUND)
         log_error("%s: the directory above it does not exist", config->root_directory);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        from.keeper = go_into_sandbox(config, keeper) ? keeper : NULL;
         rc = server_init(&server, settings, store, f);
+    }
     if (rc == RC_OK) {
         log_start(config, &server);
         server_run(&server);
@@ -156,6 +181,7 @@ static int serve(const struct cli *cli, struct fault *f)
         log_error("%s", i->detail ? i->detail : rc_name(i->rc));
     store_close(store);
     settings_drop(settings);
+    keeper_free(keeper);
     return rc == RC_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

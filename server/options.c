@@ -138,6 +138,9 @@ const struct conf_option config_table[] = {
     {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,
      "socket on which they are; empty: run/admin.sock in the root directory"},
 
+    {"sandbox.enabled", CONF_BOOL, AT(sandbox_enabled), "true", CONF_RESTART, NULL,
+     "keep this process from what is not its data, where the kernel has Landlock"},
+
     {"log.level", CONF_ENUM, AT(log_level), "info", CONF_RELOAD, "error|warn=warning|info|debug",
      "the least important lines to log: error, warn, info or debug"},
     {"log.formatter", CONF_ENUM, AT(log_format), "text", CONF_RELOAD, "text|json|logstash",

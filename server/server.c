@@ -94,6 +94,13 @@ static void on_tick(uv_timer_t *t)
     vitals_tick(s->vitals);
 }
 
+static void start_signals(struct server *s)
+{
+    (void)uv_signal_start(&s->on_term, on_term, SIGTERM);
+    (void)uv_signal_start(&s->on_int, on_int, SIGINT);
+    (void)uv_signal_start(&s->on_hup, on_hup, SIGHUP);
+}
+
 /* Without the socket the server is still of use: a file system may have none. */
 static void open_socket(struct server *s)
 {
@@ -137,6 +144,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     s->vitals = vitals_new(s);
     s->maint = maint_new(&s->loop, &s->pool, store, config);
     s->notify = notify_new(config);
+    start_signals(s); /* who finds it listening may send one at once */
     enum rc rc = open_listeners(s, f);
     if (rc != RC_OK) {
         listener_close_all(s);
@@ -146,9 +154,6 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
         server_fini(s);
         return rc;
     }
-    (void)uv_signal_start(&s->on_term, on_term, SIGTERM);
-    (void)uv_signal_start(&s->on_int, on_int, SIGINT);
-    (void)uv_signal_start(&s->on_hup, on_hup, SIGHUP);
     (void)uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
     return RC_OK;
 }

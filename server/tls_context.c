@@ -4,10 +4,10 @@
  */
 #include "server/tls_context.h"
 
-#include <errno.h>
 #include <openssl/err.h>
-#include <stdio.h>
-#include <string.h>
+#include <openssl/pem.h>
+
+#include "server/files.h"
 
 const char *tls_error(void)
 {
@@ -18,19 +18,23 @@ const char *tls_error(void)
     return text ? text : "it cannot be used";
 }
 
-/* OpenSSL's words for a file that is not there are not for people. */
-static enum rc check_readable(const char *option, const char *path, struct fault *f)
+enum { PEM_MAX = 1024 * 1024 };
+
+/* A file's text; OpenSSL's words for one that is not there are not for people. */
+static enum rc read_pem(const struct config *c, const char *option, const char *path,
+                        struct buf *out, BIO **bio, struct fault *f)
 {
-    char one;
-    FILE *file = fopen(path, "rbe");
-    bool good = file && fread(&one, 1, 1, file) == 1;
-    int err = errno;
-    bool empty = file && !good && feof(file);
-    if (file)
-        (void)fclose(file);
-    if (good)
-        return RC_OK;
-    return fault(f, RC_INTERNAL, "%s: %s: %s", option, path, empty ? "it is empty" : strerror(err));
+    enum rc rc = files_read(c->from, option, path, PEM_MAX, out, f);
+    if (rc == RC_OK && out->n == 0)
+        rc = fault(f, RC_INTERNAL, "%s: %s: it is empty", option, path);
+    *bio = rc == RC_OK ? BIO_new_mem_buf(out->p, (int)out->n) : NULL;
+    return rc;
+}
+
+static void forget_pem(struct buf *text, BIO *bio)
+{
+    BIO_free(bio);
+    files_forget(text);
 }
 
 static enum rc fail_file(const char *option, const char *path, struct fault *f)
@@ -40,13 +44,40 @@ static enum rc fail_file(const char *option, const char *path, struct fault *f)
 
 /* ---- The pair. -------------------------------------------------------------------------- */
 
-static enum rc use_certificate(SSL_CTX *ctx, const char *path, struct fault *f)
+/* The end of a file is told as an error. */
+static bool at_end_of_pem(void)
+{
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+        return false;
+    ERR_clear_error();
+    return true;
+}
+
+/* The first is the server's own, the others lead from it to a CA. */
+static bool add_chain(SSL_CTX *ctx, BIO *bio)
+{
+    X509 *x = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL);
+    bool good = x && SSL_CTX_use_certificate(ctx, x) == 1 && ERR_peek_error() == 0;
+    X509_free(x);
+    while (good && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        good = SSL_CTX_add0_chain_cert(ctx, x) == 1;
+        if (!good)
+            X509_free(x);
+    }
+    return good && at_end_of_pem();
+}
+
+static enum rc use_certificate(SSL_CTX *ctx, const struct config *c, struct fault *f)
 {
     static const char option[] = "http.tls.certificate";
-    enum rc rc = check_readable(option, path, f);
-    if (rc != RC_OK)
-        return rc;
-    return SSL_CTX_use_certificate_chain_file(ctx, path) == 1 ? RC_OK : fail_file(option, path, f);
+    struct buf text;
+    BIO *bio;
+    buf_init(&text);
+    enum rc rc = read_pem(c, option, c->tls_certificate, &text, &bio, f);
+    if (rc == RC_OK && !add_chain(ctx, bio))
+        rc = fail_file(option, c->tls_certificate, f);
+    forget_pem(&text, bio);
+    return rc;
 }
 
 /* Nobody is there to type it: a key that is encrypted cannot be read. */
@@ -59,24 +90,32 @@ static int no_pass_phrase(char *to, int size, int writing, void *asked)
     return -1;
 }
 
-static enum rc use_key(SSL_CTX *ctx, const char *path, struct fault *f)
+static enum rc fail_key(const char *option, const char *path, bool encrypted, struct fault *f)
 {
-    static const char option[] = "http.tls.key";
-    bool encrypted = false;
-    enum rc rc = check_readable(option, path, f);
-    if (rc != RC_OK)
-        return rc;
-    SSL_CTX_set_default_passwd_cb(ctx, no_pass_phrase);
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, &encrypted);
-    bool good = SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) == 1;
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, NULL);
-    if (good)
-        return RC_OK;
+    int reason = ERR_GET_REASON(ERR_peek_error());
     if (encrypted)
         return fault(f, RC_INTERNAL, "%s: %s: it is encrypted", option, path);
-    if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_OSSL_DECODER)
+    if (ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_OSSL_DECODER || reason == PEM_R_NO_START_LINE)
         return fault(f, RC_INTERNAL, "%s: %s: there is no private key in it", option, path);
     return fail_file(option, path, f); /* it is another certificate's, for one */
+}
+
+static enum rc use_key(SSL_CTX *ctx, const struct config *c, struct fault *f)
+{
+    static const char option[] = "http.tls.key";
+    struct buf text;
+    BIO *bio;
+    buf_init(&text);
+    enum rc rc = read_pem(c, option, c->tls_key, &text, &bio, f);
+    if (rc == RC_OK) {
+        bool encrypted = false;
+        EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, &encrypted);
+        if (!key || SSL_CTX_use_PrivateKey(ctx, key) != 1)
+            rc = fail_key(option, c->tls_key, encrypted, f);
+        EVP_PKEY_free(key);
+    }
+    forget_pem(&text, bio);
+    return rc;
 }
 
 const char *tls_context_doubt(const SSL_CTX *ctx)
@@ -182,18 +221,32 @@ static int take_any(int verified, X509_STORE_CTX *store)
     return 1;
 }
 
+/* Each certificate of a file: what clients' may end at, and what they are told of that. */
+static bool add_cas(SSL_CTX *ctx, BIO *bio)
+{
+    size_t count = 0;
+    bool good = true;
+    for (X509 *x; good && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL; count++) {
+        good = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x) == 1 &&
+               SSL_CTX_add_client_CA(ctx, x) == 1;
+        X509_free(x);
+    }
+    return good && count > 0 && at_end_of_pem();
+}
+
 static enum rc use_client_cas(SSL_CTX *ctx, const struct config *c, struct fault *f)
 {
     static const char option[] = "http.tls.clientcas";
-    STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
     enum rc rc = RC_OK;
     for (const struct conf_pair *p = c->tls_client_cas.first; p && rc == RC_OK; p = p->next) {
-        rc = check_readable(option, p->value, f);
-        if (rc == RC_OK && (SSL_CTX_load_verify_file(ctx, p->value) != 1 ||
-                            SSL_add_file_cert_subjects_to_stack(names, p->value) != 1))
+        struct buf text;
+        BIO *bio;
+        buf_init(&text);
+        rc = read_pem(c, option, p->value, &text, &bio, f);
+        if (rc == RC_OK && !add_cas(ctx, bio))
             rc = fail_file(option, p->value, f);
+        forget_pem(&text, bio);
     }
-    SSL_CTX_set_client_CA_list(ctx, names); /* which frees them */
     return rc;
 }
 
@@ -265,9 +318,9 @@ enum rc tls_context_new(const struct config *c, SSL_CTX **out, struct fault *f)
     harden(ctx, c);
     enum rc rc = set_ciphers(ctx, c, f);
     if (rc == RC_OK)
-        rc = use_certificate(ctx, c->tls_certificate, f);
+        rc = use_certificate(ctx, c, f);
     if (rc == RC_OK)
-        rc = use_key(ctx, c->tls_key, f);
+        rc = use_key(ctx, c, f);
     if (rc == RC_OK)
         rc = ask_clients(ctx, c, f);
     ERR_clear_error();

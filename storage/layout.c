@@ -32,6 +32,10 @@
 #define REPO BASE "/repositories/%.*s"
 #define PATH(...) path_format(__VA_ARGS__)
 
+const char *const store_places[] = {
+    "docker", "docker/registry", BASE, BASE "/blobs", BASE "/repositories", NULL,
+};
+
 PRINTF_LIKE(1, 2) static struct path path_format(const char *fmt, ...)
 {
     struct path p;

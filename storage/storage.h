@@ -26,6 +26,10 @@
 
 struct store;
 
+/* Directories below the root, where an administrator may have put a link to another place; NULL ends
+ * them. */
+extern const char *const store_places[];
+
 /* ---- Pins. ------------------------------------------------------------------------------
  *
  * A client that was told that something is there will build on it: a blob it has uploaded,

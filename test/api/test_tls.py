@@ -372,18 +372,18 @@ def test_files_that_are_no_good(tmp_path, authority, pair, clients):
     other = authority.issue("other")
     c, k = "REGISTRY_HTTP_TLS_CERTIFICATE", "REGISTRY_HTTP_TLS_KEY"
     for changed, words in [
-            ({c: "/none"}, "http.tls.certificate: /none: No such file or directory"),
-            ({c: str(tmp_path)}, f"http.tls.certificate: {tmp_path}: Is a directory"),
+            ({c: "/none"}, "http.tls.certificate: /none: cannot open it: No such file or directory"),
+            ({c: str(tmp_path)}, f"http.tls.certificate: {tmp_path}: cannot read it: Is a directory"),
             ({c: str(empty)}, f"http.tls.certificate: {empty}: it is empty"),
             ({c: str(garbage)}, f"http.tls.certificate: {garbage}: no start line"),
             ({c: str(half)}, f"http.tls.certificate: {half}: bad end line"),
-            ({k: "/none"}, "http.tls.key: /none: No such file or directory"),
+            ({k: "/none"}, "http.tls.key: /none: cannot open it: No such file or directory"),
             ({k: str(garbage)}, f"http.tls.key: {garbage}: there is no private key in it"),
             ({k: str(locked)}, f"http.tls.key: {locked}: it is encrypted"),
             ({k: str(other.key)}, f"http.tls.key: {other.key}: key values mismatch"),
             ({k: ""}, "http.tls.certificate: it needs http.tls.key"),
             ({c: ""}, "http.tls.key: it needs http.tls.certificate"),
-            ({"REGISTRY_HTTP_TLS_CLIENTCAS": "[/none]"}, "http.tls.clientcas: /none: No such file or directory"),
+            ({"REGISTRY_HTTP_TLS_CLIENTCAS": "[/none]"}, "http.tls.clientcas: /none: cannot open it: No such file or directory"),
             ({"REGISTRY_HTTP_TLS_CLIENTCAS": f"[{pair.key}]"}, f"http.tls.clientcas: {pair.key}: "),
             ({"REGISTRY_HTTP_TLS_CLIENTCAS_FIRST": f"{pair.key}"}, f"http.tls.clientcas: {pair.key}: "),
             ({"REGISTRY_HTTP_TLS_CLIENTAUTH": "verify-client-cert-if-given"},

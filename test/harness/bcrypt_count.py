@@ -35,7 +35,8 @@ class BcryptCount:
         source = library.with_suffix(".c")
         source.write_text(SOURCE)
         process.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source])
-        self.environment = {"LD_PRELOAD": str(library), "BCRYPT_COUNT": str(self._seen)}
+        self.environment = {"LD_PRELOAD": str(library), "BCRYPT_COUNT": str(self._seen),
+                            "REGISTRY_SANDBOX_ENABLED": "false"}  # it writes what it sees beside the data
 
     def taken(self):
         """What was asked of bcrypt since this was asked last."""

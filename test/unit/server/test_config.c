@@ -201,7 +201,7 @@ static void test_files_that_cannot_be_read(void **state)
     memset(big, '\n', CONFIG_FILE_MAX + 1);
     fixture_write(&x, ".ini", big, CONFIG_FILE_MAX + 1);
     assert_int_equal(fixture_try(&x, x.path, no_env), RC_INTERNAL);
-    assert_string_equal(fixture_detail(&x) + strlen(x.path), ": larger than 1 MiB");
+    assert_string_equal(fixture_detail(&x) + strlen(x.path), ": larger than 1024 KiB");
     assert_int_equal(truncate(x.path, CONFIG_FILE_MAX), 0);
     assert_int_equal(fixture_try(&x, x.path, no_env), RC_OK);
     fixture_end(&x);
