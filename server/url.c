@@ -88,9 +88,8 @@ struct span url_prefix(const struct config *config)
 static struct span find_origin(const struct http_head *head, const struct config *config,
                                bool https, struct arena *a)
 {
-    struct span fixed = url_public(config);
-    if (fixed.n > 0 || config->relative_urls)
-        return fixed;
+    if (config->relative_urls)
+        return SPAN("");
     struct origin o = {https ? SPAN("https") : SPAN("http"), http_header_find(head, SPAN("Host"))};
     struct span forwarded = http_header_find(head, SPAN("Forwarded"));
     if (forwarded.n > 0)
@@ -106,7 +105,10 @@ static struct span find_origin(const struct http_head *head, const struct config
 struct span url_base(const struct http_head *head, const struct config *config, bool https,
                      struct arena *a)
 {
-    struct span origin = find_origin(head, config, https, a), prefix = url_prefix(config);
+    struct span fixed = url_public(config), prefix = url_prefix(config);
+    if (fixed.n > 0)
+        return fixed;
+    struct span origin = find_origin(head, config, https, a);
     if (prefix.n == 0)
         return origin;
     return span_of(arena_printf(a, "%.*s%.*s", SPAN_ARG(origin), SPAN_ARG(prefix)));

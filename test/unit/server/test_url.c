@@ -25,7 +25,8 @@ static const struct row rows[] = {
     {"https://pub:444/sub/", "", false, "", "https://pub:444/sub"},
     {"https://pub", "", true, "", "https://pub"}, /* http.host wins */
     {"https://pub/sub", "", false, "", "https://pub"},
-    {"https://pub/a/b", "/x/", false, "", "https://pub/a/x"},
+    {"https://pub/a/b", "", false, "", "https://pub/a"},
+    {"https://[::1]:444/a/b/", "", false, "", "https://[::1]:444/a/b"},
     {"https://pub?a=/b/", "", false, "", "https://pub"},
     {"https://u:p@pub", "", false, "", "https://u:p@pub"},
     /* what is no URL is not used */
@@ -37,7 +38,11 @@ static const struct row rows[] = {
     {"://pub", "", false, "", "http://reg.test:5000"},
     {"", "/x/", false, "", "http://reg.test:5000/x"},
     {"", "/x/y/", true, "", "/x/y"},
-    {"https://pub", "/x/", false, "", "https://pub/x"},
+    /* who says http.host says what path clients see: that of the prefix, another, or none */
+    {"https://pub", "/x/", false, "", "https://pub"},
+    {"https://pub/x", "/x/", false, "", "https://pub"},
+    {"https://pub/x/", "/x/", false, "", "https://pub/x"},
+    {"https://pub/x/", "/x/", true, "", "https://pub/x"},
     {"", "", false, "X-Forwarded-Proto: https\r\n", "https://reg.test:5000"},
     {"", "", false, "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a.b:1, c\r\n", "https://a.b:1"},
     {"", "", false, "Forwarded: proto=https;host=\"a.b:1\", host=c\r\n", "https://a.b:1"},
