@@ -13,7 +13,7 @@ from harness.content import Body
 from harness.place import scratch_folder
 from harness.server import Server
 
-SEED = os.environ.get("TEST_SEED") or secrets.token_hex(4)
+SEED = os.environ.setdefault("TEST_SEED", secrets.token_hex(4))  # workers inherit it
 
 
 def pytest_configure():

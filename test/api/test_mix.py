@@ -17,7 +17,7 @@ from harness.push import OCI_MANIFEST, manifest, start_upload, with_query
 from harness.wire import Client
 
 CLIENTS = 100
-SECONDS = float(os.environ.get("MIX_SECONDS", "60"))
+SECONDS = float(os.environ.get("MIX_SECONDS", "30"))
 REPOSITORIES = [f"mix/{i}" for i in range(6)]
 TAGS = [f"t{i}" for i in range(8)]
 
