@@ -93,6 +93,11 @@ def cpu_seconds(pid):
     return (int(after_name[11]) + int(after_name[12])) / TICKS
 
 
+def bytes_read(pid):
+    fields = dict(line.split(": ") for line in pathlib.Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(fields["rchar"])
+
+
 def descriptors(pid):
     """What each open descriptor points at."""
     targets = {}

@@ -163,6 +163,10 @@ class Server:
     def cpu_seconds(self):
         return process.cpu_seconds(self.pid)
 
+    def bytes_read(self):
+        """By its read calls, from the page cache or not."""
+        return process.bytes_read(self.pid)
+
     def descriptors(self):
         return process.descriptors(self.pid)
 
