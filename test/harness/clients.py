@@ -32,7 +32,7 @@ class Docker:
         return self._run("logout", registry)
 
     def push(self, name):
-        self.engine.run(["docker", "tag", "made:one", name])
+        self.engine.run(["docker", "tag", self.image, name])
         return self._run("push", name)
 
     def forget(self):

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients push and pull through Debian's nginx, which ends TLS on a port of its own."""
+
+import contextlib
+
+import pytest
+
+from harness.nginx import Nginx, readme_blocks
+from harness.place import scratch_folder
+from harness.waiting import wait_until
+
+README, README_PREFIX = readme_blocks()
+PREFIX = {"REGISTRY_HTTP_PREFIX": "/registry/"}
+PASS = "proxy_pass http://127.0.0.1:5000"
+
+# The server's options, nginx's block, and what repositories' names begin with in front of it: clients know no other
+# path than /v2/ at the root, and so a path is either nginx's own affair or a part of the name.
+SETUPS = [
+    ({}, README, ""),
+    (PREFIX, README_PREFIX, ""),
+    ({}, f"client_max_body_size 0; location /v2/ {{ {PASS}; }}", ""),
+    ({**PREFIX, "REGISTRY_HTTP_RELATIVEURLS": "true"},
+     'client_max_body_size 0; proxy_request_buffering off; proxy_http_version 1.1; proxy_set_header Connection "";'
+     " location /v2/ { proxy_pass http://kept/registry/v2/; proxy_redirect /registry/ /; }", ""),
+    ({}, f"client_max_body_size 0; location = /v2/ {{ {PASS}; }} location /v2/hub/ {{ {PASS}/v2/; }}", "hub/"),
+]
+
+
+def went(done):
+    assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("each_client", ["docker", "skopeo"], indirect=True)
+def test_push_and_pull(each_client, make_server, authority, body):
+    client = each_client
+    certificate = authority.issue(f"nginx-{client.address}", address=client.address)
+    client.prepare([body(3_000_000), body(200_000), body(10)])
+    for options, block, names in SETUPS:
+        server = make_server(environment={**options, "REGISTRY_LOG_ACCESSLOG_DISABLED": "false"})
+        with scratch_folder() as folder, contextlib.ExitStack() as undo:
+            nginx = Nginx(folder, certificate, server, block, address=client.address)
+            undo.callback(nginx.stop)
+            for name in ("some/repo", "another/repo"):  # what is in the first one is mounted from there
+                went(client.push(f"{nginx.host}/{names}{name}:one"))
+            client.forget()
+            name = f"{nginx.host}/{names}another/repo:one"
+            went(client.pull(name))
+            client.check(name)
+            wait_until(lambda: len(server.output_path.read_text().splitlines()) == len(nginx.requests()),
+                       "no request to have come another way than through nginx")
