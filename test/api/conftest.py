@@ -100,3 +100,9 @@ def authority(tmp_path_factory):
 def pair(authority):
     """A certificate of it for the server."""
     return authority.issue("one")
+
+
+@pytest.fixture
+def volume_of():
+    """volume_of(server): for a test with a server of its own."""
+    return lambda server: Volume(server.root)

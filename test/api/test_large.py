@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Large blobs: flat memory, an answer soon after the last byte, and none of it sent twice after a restart.
+"""Large blobs: flat memory, an answer soon after the last byte, and none of it sent twice after a restart. Long lists:
+complete, in order, page by page.
 
-The plain build: what a sanitizer keeps aside would hide the number. LARGE_MIB=20480 is a layer of 20 GiB.
+The plain build: what a sanitizer keeps aside would hide the number. LARGE_MIB=20480 is a layer of 20 GiB, and lists of
+10,000 entries.
 """
 
 import hashlib
 import itertools
 import os
+import re
 import time
 
-from harness.content import BLOCK
-from harness.push import push_blob, start_upload, with_query
+from harness.content import BLOCK, sha256
+from harness.push import push_blob, push_image, start_upload, with_query
 
 LARGE = int(os.environ.get("LARGE_MIB", "256")) << 20
 MEMORY_GROWTH = 16 << 20
 ANSWER_S = 5
 PIECES = 4
+MANY, PAGE = 10000 if "LARGE_MIB" in os.environ else 2000, 97
 
 
 class Part:
@@ -99,3 +103,48 @@ def test_in_pieces_with_restarts(make_server, body):
     assert read < LARGE // 2, "what was hashed before is not read again"
     check_content(client, digest)
     assert server.memory()[1] < 64 << 20
+
+
+def pages(client, target, key):
+    """All items, page by page, as the Link headers lead; and the longest a page took."""
+    items, slowest = [], 0
+    while target:
+        begun = time.monotonic()
+        answer = client.get(target)
+        slowest = max(slowest, time.monotonic() - begun)
+        assert answer.status == 200, answer
+        items.append(answer.json()[key])
+        link = answer.get("Link")
+        target = link and re.fullmatch('<([^>]*)>; rel="next"', link).group(1)
+    return items, slowest
+
+
+def check_pages(client, target, key, expected):
+    found, slowest = pages(client, f"{target}?n={PAGE}", key)
+    assert [len(page) for page in found[:-1]] == [PAGE] * (len(found) - 1)
+    assert list(itertools.chain(*found)) == expected
+    print(f"{len(expected)} {key}: {len(found)} pages, {slowest * 1000:.1f} ms the slowest")
+
+
+def test_many_tags(make_server, volume_of):
+    server = make_server()
+    digest = push_image(server.client(), "many/tags", "v0", b"layer").digest
+    names = [f"v{number}" for number in range(MANY)]
+    for name in names:
+        link = volume_of(server).current("many/tags", name)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.write_text(digest)
+    whole = server.client().get("/v2/many/tags/tags/list")
+    assert whole.status == 200 and whole.json()["tags"] == sorted(names), whole
+    check_pages(server.client(), "/v2/many/tags/tags/list", "tags", sorted(names))
+
+
+def test_many_repositories(make_server, volume_of):
+    """Names that sort otherwise than their directories do: "a-b" stands before "a/b"."""
+    server, digest = make_server(), sha256(b"{}")
+    names = [f"team{number % 7}{'-/'[number % 2]}app-{number}" for number in range(MANY)]
+    for name in names:
+        link = volume_of(server).revision(name, digest)
+        link.parent.mkdir(parents=True)
+        link.write_text(digest)
+    check_pages(server.client(), "/v2/_catalog", "repositories", sorted(names))
