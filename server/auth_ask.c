@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base64.h"
 #include "lib/log.h"
 #include "server/auth_internal.h"
 
@@ -51,8 +52,7 @@ static bool decode_basic(struct proof *p, struct span text)
         text.n--;
     char *plain = arena_alloc(p->arena, text.n + 1);
     p->secret = span_from(plain, text.n);
-    if (sodium_base642bin((unsigned char *)plain, text.n, text.p, text.n, NULL, &n, NULL,
-                          sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
+    if (!base64_decode(BASE64_BARE, text, plain, text.n, &n))
         return false;
     struct span user, password, whole = span_from(plain, n);
     if (!span_cut(whole, ':', &user, &password) || (user.n > 0 && memchr(user.p, '\0', user.n)))

@@ -5,9 +5,9 @@
 #include "server/auth_jwt.h"
 
 #include <cjson/cJSON.h>
-#include <sodium.h>
 #include <stdlib.h>
 
+#include "lib/base64.h"
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "server/auth_rules.h"
@@ -32,8 +32,7 @@ static bool decode(struct span s, struct buf *out)
 {
     size_t n = 0;
     buf_reserve(out, s.n + 1);
-    if (s.n == 0 || sodium_base642bin((unsigned char *)out->p, s.n, s.p, s.n, NULL, &n, NULL,
-                                      sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+    if (s.n == 0 || !base64_decode(BASE64_URL, s, out->p, s.n, &n))
         return false;
     out->n = n;
     out->p[n] = '\0';

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base64.h"
 #include "lib/buf.h"
 
 enum { RSA_BITS_MIN = 2048, RSA_BYTES_MAX = 2048, SECRET_MIN = 16, SECRET_MAX = 1024 };
@@ -253,10 +254,8 @@ static struct span member(const cJSON *object, const char *name)
 static size_t bytes_of(const cJSON *jwk, const char *name, unsigned char *to, size_t size)
 {
     struct span s = member(jwk, name);
-    size_t n;
-    if (s.n == 0 || sodium_base642bin(to, size, s.p, s.n, NULL, &n, NULL, URL64) != 0)
-        return 0;
-    return n;
+    size_t n = 0;
+    return s.n > 0 && base64_decode(BASE64_URL, s, to, size, &n) ? n : 0;
 }
 
 static EVP_PKEY *pkey_of(const char *type, OSSL_PARAM_BLD *built)

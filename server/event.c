@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "lib/base64.h"
 #include "lib/buf.h"
 #include "lib/oci.h"
 
@@ -235,9 +236,8 @@ struct span event_basic_user(const struct http_head *head, struct arena *a)
     rest = span_trim(rest);
     size_t n = 0;
     char *plain = arena_alloc(a, rest.n + 1);
-    bool decoded = sodium_base642bin((unsigned char *)plain, rest.n, rest.p, rest.n, NULL, &n, NULL,
-                                     sodium_base64_VARIANT_ORIGINAL) == 0;
-    if (!decoded || !span_cut(span_from(plain, n), ':', &user, &password))
+    if (!base64_decode(BASE64, rest, plain, rest.n, &n) ||
+        !span_cut(span_from(plain, n), ':', &user, &password))
         user.n = 0;
     sodium_memzero(plain + user.n, rest.n - user.n); /* the password */
     return span_from(plain, user.n);
