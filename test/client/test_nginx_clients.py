@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 
+from harness import process
 from harness.nginx import Nginx, readme_blocks
 from harness.place import scratch_folder
 from harness.waiting import wait_until
@@ -37,8 +38,9 @@ def test_push_and_pull(each_client, make_server, authority, body):
     client.prepare([body(3_000_000), body(200_000), body(10)])
     for options, block, names in SETUPS:
         server = make_server(environment={**options, "REGISTRY_LOG_ACCESSLOG_DISABLED": "false"})
-        with scratch_folder() as folder, contextlib.ExitStack() as undo:
-            nginx = Nginx(folder, certificate, server, block, address=client.address)
+        with contextlib.ExitStack() as undo:
+            port = undo.enter_context(process.reserved_port(client.address))
+            nginx = Nginx(undo.enter_context(scratch_folder()), certificate, server, block, port, client.address)
             undo.callback(nginx.stop)
             for name in ("some/repo", "another/repo"):  # what is in the first one is mounted from there
                 went(client.push(f"{nginx.host}/{names}{name}:one"))

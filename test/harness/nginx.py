@@ -48,11 +48,11 @@ def readme_blocks():
 
 class Nginx:
     """`block` is what its server block says, in nginx's language; in it 127.0.0.1:5000 stands for the server, and
-    http://kept for the server over connections that are kept."""
+    http://kept for the server over connections that are kept. The port is a reserved one."""
 
-    def __init__(self, folder, certificate, server, block, address="127.0.0.1", port=None):
+    def __init__(self, folder, certificate, server, block, port, address="127.0.0.1"):
         self.folder = folder
-        self.address, self.port = address, port or process.free_port(address)
+        self.address, self.port = address, port
         self.settings = self.folder / "nginx.conf"
         self.settings.write_text(SETTINGS.format(
             folder=self.folder, server=server.host, front=self.host, certificate=certificate,

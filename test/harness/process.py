@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes: starting one that dies with the tests, looking at it in /proc, running a client to its end."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -74,6 +75,15 @@ def free_port(address="127.0.0.1"):
     with socket.socket() as probe:
         probe.bind((address, 0))
         return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def reserved_port(address="127.0.0.1"):
+    """One that no connection gets meanwhile. Who asks for it by its number, as a server does, can listen there."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((address, 0))
+        yield holder.getsockname()[1]
 
 
 def accepts(port, address="127.0.0.1"):
