@@ -131,7 +131,7 @@ static bool read_claims(struct proof *p)
 static enum auth_answer ask_bearer(struct auth *a, struct span header, struct proof *p)
 {
     struct span token;
-    if (!has_scheme(header, SPAN("Bearer"), &token))
+    if (!has_scheme(header, SPAN("Bearer"), &token) || token.n == 0)
         return decide(p, CREDENTIALS_NONE);
     if (token.n > JWT_MAX)
         return decide(p, CREDENTIALS_BAD);

@@ -253,8 +253,12 @@ static bool read_claims(const struct jwt_terms *t, const cJSON *root, int64_t no
     *why = "it is for another service";
     if (!is_for(member(root, "aud"), t->service) || !is_now(root, now, out, why))
         return false;
+    const cJSON *subject = member(root, "sub");
+    *why = "its subject is no text";
+    if (subject && !cJSON_IsString(subject) && !cJSON_IsNull(subject))
+        return false;
+    out->subject = arena_span(a, text_of(subject));
     *why = "its access claim cannot be read";
-    out->subject = arena_span(a, text_of(member(root, "sub")));
     return read_access(member(root, "access"), a, out);
 }
 

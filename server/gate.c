@@ -4,6 +4,8 @@
  */
 #include "server/gate.h"
 
+#include <string.h>
+
 static bool changes_something(enum scope s)
 {
     switch (s) {
@@ -45,4 +47,26 @@ enum rc gate_check(const struct endpoint *row, const struct config *config,
     if (now->collecting && changes_something(row->scope))
         return fault(f, RC_UNAVAILABLE, "garbage is being collected: try again later");
     return RC_OK;
+}
+
+/* As the registry image lists them. */
+const char *gate_methods(const struct endpoint *row, const struct config *config,
+                         const struct gate_state *now, struct arena *a)
+{
+    static const enum http_method by_name[] = {METHOD_DELETE, METHOD_GET,  METHOD_HEAD,
+                                               METHOD_PATCH,  METHOD_POST, METHOD_PUT};
+    const char *list = "";
+    struct fault unused;
+    fault_init(&unused, a);
+    for (size_t m = 0; m < array_len(by_name); m++) {
+        for (size_t i = 0; i < endpoint_count; i++) {
+            const struct endpoint *e = &endpoints[i];
+            if (e->method != by_name[m] || e->door != row->door || strcmp(e->path, row->path) != 0)
+                continue;
+            if (gate_check(e, config, now, &unused) != RC_UNSUPPORTED)
+                list =
+                    arena_printf(a, "%s%s%s", list, *list ? ", " : "", http_method_name(e->method));
+        }
+    }
+    return list;
 }

@@ -21,4 +21,8 @@ struct gate_state {
 enum rc gate_check(const struct endpoint *row, const struct config *config,
                    const struct gate_state *now, struct fault *f) MUST_CHECK;
 
+/* The methods of the row's path that are not RC_UNSUPPORTED, for an Allow header: "GET, HEAD". */
+const char *gate_methods(const struct endpoint *row, const struct config *config,
+                         const struct gate_state *now, struct arena *a);
+
 #endif

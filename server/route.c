@@ -4,7 +4,6 @@
  */
 #include "server/route.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static const struct {
@@ -76,21 +75,6 @@ static struct span normalize(struct span path, struct arena *a)
     return path;
 }
 
-/* The methods that were found for a path, a bit each, as the registry image lists them:
- * "DELETE, GET, HEAD, PUT". */
-static const char *print_methods(struct arena *a, unsigned found)
-{
-    static const enum http_method by_name[] = {METHOD_DELETE, METHOD_GET,  METHOD_HEAD,
-                                               METHOD_PATCH,  METHOD_POST, METHOD_PUT};
-    const char *list = NULL;
-    for (size_t i = 0; i < array_len(by_name); i++) {
-        const char *name = http_method_name(by_name[i]);
-        if (found & 1u << by_name[i])
-            list = list ? arena_printf(a, "%s, %s", list, name) : name;
-    }
-    return list;
-}
-
 /* The bare root stays where it is: it is for load balancers. */
 static struct span without_prefix(struct span path, struct span prefix)
 {
@@ -114,7 +98,7 @@ enum rc route_find(struct request *rq, const struct route_places *places, struct
                    struct route *out, struct fault *f)
 {
     struct span decoded, query;
-    unsigned found = 0;
+    *out = (struct route){NULL, NULL};
     if (!http_decode(rq->head->path, a, &decoded))
         return fault(f, RC_BAD_REQUEST, "the path is not validly encoded");
     if (!http_decode(rq->head->query, a, &query))
@@ -131,10 +115,9 @@ enum rc route_find(struct request *rq, const struct route_places *places, struct
             *out = (struct route){.row = &endpoints[i]};
             return RC_OK;
         }
-        found |= 1u << endpoints[i].method;
+        *out = (struct route){.other = &endpoints[i]};
     }
-    if (!found)
+    if (!out->other)
         return fault(f, RC_NO_ENDPOINT, "%.*s", SPAN_ARG(decoded));
-    *out = (struct route){.allow = print_methods(a, found)};
     return fault(f, RC_BAD_METHOD, "%.*s", SPAN_ARG(rq->head->method_text));
 }

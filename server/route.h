@@ -14,14 +14,13 @@ struct route_places {
 };
 
 /* Finds the row for rq->head, and fills rq->vars.
- * RC_NO_ENDPOINT; RC_BAD_METHOD, and then out->allow is the list of methods for an Allow
- * header ("GET, HEAD"); RC_BAD_REQUEST for a path or a query that cannot be decoded.
+ * RC_NO_ENDPOINT; RC_BAD_METHOD, and then out->other is a row of the same path;
+ * RC_BAD_REQUEST for a path or a query that cannot be decoded.
  *
  * Paths are compared decoded. A name takes all segments that the rest of a row's path
  * leaves, so that "a/blobs/tags/list" is the list of "a/blobs". */
 struct route {
-    const struct endpoint *row;
-    const char *allow;
+    const struct endpoint *row, *other;
 };
 enum rc route_find(struct request *rq, const struct route_places *places, struct arena *a,
                    struct route *out, struct fault *f) MUST_CHECK;

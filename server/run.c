@@ -38,15 +38,24 @@ static struct route_places places_of(const struct run_env *env)
     };
 }
 
+/* Who may not do one thing is told what there is to do (RFC 9110, 15.5.6). */
+static const char *allow_header(const struct run *r, const struct endpoint *row)
+{
+    const struct run_env *env = &r->env;
+    struct gate_state now = vitals_state(env->vitals, env->config);
+    return arena_printf(env->arena, "Allow: %s\r\n",
+                        gate_methods(row, env->config, &now, env->arena));
+}
+
 static enum rc find_row(struct run *r)
 {
     struct route route = {0};
     struct route_places places = places_of(&r->env);
     enum rc rc = route_find(&r->rq, &places, r->env.arena, &route, &r->fault);
     r->row = route.row;
-    r->matched = route.row || route.allow;
-    if (route.allow)
-        r->error_headers = arena_printf(r->env.arena, "Allow: %s\r\n", route.allow);
+    r->matched = route.row || route.other;
+    if (route.other)
+        r->error_headers = allow_header(r, route.other);
     return rc;
 }
 
@@ -61,6 +70,8 @@ static enum rc pass_gate(struct run *r)
     enum rc rc = gate_check(r->row, env->config, &now, &r->fault);
     if (rc == RC_UNAVAILABLE)
         r->error_headers = RETRY_AFTER;
+    if (rc == RC_UNSUPPORTED)
+        r->error_headers = allow_header(r, r->row);
     return rc;
 }
 

@@ -92,7 +92,8 @@ ROUTES = [
 
 @pytest.mark.parametrize("method,path,scope", ROUTES)
 def test_challenges(client, authority, method, path, scope):
-    for headers, error in (({}, ""), (basic("a", "b"), ""), ({"Authorization": "Bearer x.y.z"}, "invalid_token"),
+    for headers, error in (({}, ""), (basic("a", "b"), ""), ({"Authorization": "Bearer"}, ""),
+                           ({"Authorization": "Bearer x.y.z"}, "invalid_token"),
                            (authority.bearer(), "insufficient_scope" if scope else None)):
         answer = client.request(method, path, headers=headers)
         if error is None:
@@ -158,7 +159,7 @@ def test_tokens_that_do_not_count(client, authority):
     good = authority.token()
     bad = [authority.token(key=stranger), authority.token(key=stranger, kid=tokens.fingerprint(authority.root)),
            authority.token(iss="another"), authority.token(aud="another"), authority.token(aud=[]),
-           authority.token(exp=1), authority.token(nbf=99999999999), authority.token(access="all"),
+           authority.token(exp=1), authority.token(nbf=99999999999), authority.token(access="all"), authority.token(sub=5),
            authority.token(algorithm="HS256", key=authority.bundle.read_bytes(),
                            kid=tokens.thumbprint(authority.root)),
            good[:-3], good + "x", "", "x", "x" * 20000]

@@ -10,6 +10,7 @@
 
 #include "lib/buf.h"
 #include "lib/name.h"
+#include "server/gate.h"
 #include "test/fuzz/fuzz.h"
 
 static const char *const prefixes[] = {"", "/x", "/v2", "/a/v2/b"};
@@ -31,10 +32,9 @@ static enum rc find(const struct asked *q, struct span path, struct arena *a, st
                                .method_text = span_of(http_method_name(q->method))};
     span_cut(path, '?', &head->path, &head->query);
     *rq = (struct request){.door = q->door, .head = head};
-    *out = (struct route){NULL, NULL};
     enum rc rc = route_find(rq, &q->places, a, out, &f);
     HOLDS((rc == RC_OK) == (out->row != NULL));
-    HOLDS((rc == RC_BAD_METHOD) == (out->allow != NULL));
+    HOLDS((rc == RC_BAD_METHOD) == (out->other != NULL));
     HOLDS(rc == RC_OK || (f.first && f.first->rc == rc && is_one_line(span_of(f.first->detail))));
     return rc;
 }
@@ -143,6 +143,8 @@ static void check(const struct asked *q, struct span target, struct arena *a)
     struct request rq;
     struct route route;
     struct span path, query, decoded;
+    struct config open = {.delete_enabled = true, .metrics_enabled = true};
+    struct gate_state now = {.readonly = false};
     enum rc rc = find(q, target, a, &rq, &route);
     span_cut(target, '?', &path, &query);
     if (!http_decode(path, a, &decoded) || rc == RC_BAD_REQUEST) {
@@ -156,7 +158,7 @@ static void check(const struct asked *q, struct span target, struct arena *a)
         check_vars(&rq);
     }
     if (rc == RC_BAD_METHOD)
-        check_allowed(*q, target, a, route.allow);
+        check_allowed(*q, target, a, gate_methods(route.other, &open, &now, a));
     check_escaped(q, decoded, a, rc, &rq, &route);
 }
 

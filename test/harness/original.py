@@ -29,7 +29,7 @@ storage:
       enabled: false
 http:
   addr: 127.0.0.1:{port}
-  secret: {secret}
+  secret: the same for every run
 """
 START_ATTEMPTS = 5
 
@@ -37,12 +37,11 @@ START_ATTEMPTS = 5
 class Original:
     """`folder` gets its configuration and output; `root` is where the content is."""
 
-    def __init__(self, folder, root, secret="the same for every run", more=""):
+    def __init__(self, folder, root, settings=SETTINGS, more=""):
         assert shutil.which(PROGRAM), f"{PROGRAM} is not installed"
         self.folder = pathlib.Path(folder)
         self.root = root
-        self.secret = secret
-        self.more = more  # sections for its configuration
+        self.settings = settings + more  # with {root} and {port} to be filled in
         self.process = None
         self.port = None
         self.runs = 0
@@ -50,7 +49,7 @@ class Original:
     def _configure(self):
         self.port = process.free_port()
         config = self.folder / "config.yml"
-        config.write_text(SETTINGS.format(root=self.root, port=self.port, secret=self.secret) + self.more)
+        config.write_text(self.settings.replace("{root}", str(self.root)).replace("{port}", str(self.port)))
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("REGISTRY_", "OTEL_"))}
         return str(config), environment
