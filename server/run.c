@@ -67,6 +67,7 @@ static enum rc pass_gate(struct run *r)
     const struct run_env *env = &r->env;
     struct gate_state now = vitals_state(env->vitals, env->config);
     now.collecting = maint_refuses_writes(env->maint);
+    now.by_page = http_header_find(r->rq.head, SPAN("Origin")).n > 0;
     enum rc rc = gate_check(r->row, env->config, &now, &r->fault);
     if (rc == RC_UNAVAILABLE)
         r->error_headers = RETRY_AFTER;

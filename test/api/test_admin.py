@@ -51,6 +51,19 @@ def test_nothing_public_is_at_the_socket(shared_server):
     assert admin.post(f"/v2/{REPO}/blobs/uploads/").status == 404
 
 
+def test_no_page_in_a_browser_administers(start):
+    """A page of somebody else can send requests to an address that only an administrator's browser reaches."""
+    port = process.free_port()
+    server = start(REGISTRY_ADMIN_ADDR=f"127.0.0.1:{port}")
+    admin, page = Admin(server.root, port), {"Origin": "https://example.org"}
+    for method, target, body in (("POST", "/admin/gc", None), ("DELETE", "/admin/gc", None),
+                                 ("PUT", "/admin/readonly", b'{"readonly":true}'), ("GET", "/admin/gc", None)):
+        answer = admin.request(method, target, body, page)
+        assert (answer.status, answer.code()) == (403, "DENIED"), (method, target)
+    assert admin.get("/admin/readonly").json() == {"readonly": False}
+    assert server.client().get("/v2/", page).status == 200, "the registry itself is for pages, too"
+
+
 def test_health_and_metrics(start):
     port = process.free_port()
     server = start(REGISTRY_HTTP_DEBUG_ADDR=f"127.0.0.1:{port}", REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED="true", **SHORT)
