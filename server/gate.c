@@ -35,7 +35,7 @@ enum rc gate_check(const struct endpoint *row, const struct config *config,
                    const struct gate_state *now, struct fault *f)
 {
     if (now->by_page && row->door == DOOR_ADMIN)
-        return fault(f, RC_DENIED, "administration is not for web pages");
+        return fault(f, RC_DENIED, "\"administration is not for web pages\"");
     if (is_out_of_service(row, now))
         return fault(f, RC_UNAVAILABLE, "health check failed: please see /debug/health");
     if (now->readonly && changes_something(row->scope))
