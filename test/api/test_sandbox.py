@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox, as a server has it: test_sandbox.c says what it keeps from a process."""
+"""The sandbox, as a server has it: test_sandbox.c says what it keeps from a process. And what the build has."""
 
 import pathlib
 import signal
 
-from harness import htpasswd
+from harness import hardened, htpasswd
 from harness.place import scratch_folder
 from harness.push import push_blob
+from harness.server import binary_path
 from harness.waiting import wait_until
 
 
@@ -63,3 +64,7 @@ def test_a_reload_may_name_any_file(make_server, scratch):
         server.kill()
         wait_until(lambda: not pathlib.Path(f"/proc/{children[0]}").exists(), "the keeper's end")
         server.start()
+
+
+def test_the_binary_is_hardened():
+    hardened.check(binary_path(asan=False))

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from harness import hardened
 from harness.content import sha256
 from harness.push import ALL_MANIFESTS, push_blob, push_image, start_upload
 from harness.waiting import wait_until
@@ -132,6 +133,13 @@ def test_files(docker, registry_image):
                           "test -s /etc/ssl/certs/ca-certificates.crt", "test $PWD = /", "which wget",
                           *(f"test -s {path}" for path in CONFIG_PATHS)])
     in_image(docker, registry_image, "-c", script, entrypoint="/bin/sh")
+
+
+def test_its_binary_is_hardened(docker, registry_image, scratch):
+    name = docker.run(["docker", "create", registry_image]).stdout.strip()
+    docker.run(["docker", "cp", f"{name}:/bin/registry", scratch / "registry"])
+    docker.run(["docker", "rm", name])
+    hardened.check(scratch / "registry")
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["/bin/registry", "--version"], ["registry", "--version"]],
