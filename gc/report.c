@@ -4,7 +4,10 @@
  */
 #include "gc/report.h"
 
+#include <cjson/cJSON.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 const char *gc_phase_name(enum gc_phase p)
 {
@@ -113,4 +116,59 @@ void gc_report_print(const struct gc_report *r, struct buf *out)
     add_counts(out, r);
     add_skipped(out, r);
     buf_add_char(out, '}');
+}
+
+/* ---- And back. -------------------------------------------------------------------------- */
+
+uint64_t report_number(const cJSON *in, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(in, name);
+    return cJSON_IsNumber(v) && v->valuedouble > 0 ? (uint64_t)v->valuedouble : 0;
+}
+
+void report_text(const cJSON *in, const char *name, char *to, size_t n)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(in, name);
+    (void)snprintf(to, n, "%s", cJSON_IsString(v) ? v->valuestring : "");
+}
+
+enum gc_outcome report_outcome(const cJSON *in)
+{
+    char word[16];
+    report_text(in, "outcome", word, sizeof(word));
+    for (enum gc_outcome o = GC_UNFINISHED; o <= GC_FAILED; o++)
+        if (strcmp(word, gc_outcome_name(o)) == 0)
+            return o;
+    return GC_UNFINISHED;
+}
+
+static void take_skipped(const cJSON *list, struct gc_report *r)
+{
+    const cJSON *item;
+    size_t i = 0;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (i == GC_SKIPPED_KEPT)
+            return;
+        report_text(item, "what", r->skipped[i].what, sizeof(r->skipped[i].what));
+        report_text(item, "reason", r->skipped[i].reason, sizeof(r->skipped[i].reason));
+        i++;
+    }
+}
+
+void gc_report_take(const cJSON *json, struct gc_report *out)
+{
+    char word[16];
+    *out = (struct gc_report){.outcome = report_outcome(json)};
+    report_text(json, "phase", word, sizeof(word));
+    for (enum gc_phase p = GC_SCAN; p <= GC_OVER; p++)
+        if (strcmp(word, gc_phase_name(p)) == 0)
+            out->phase = p;
+    report_text(json, "failure", out->failure, sizeof(out->failure));
+    out->repositories = report_number(json, "repositories");
+    out->blobs = report_number(json, "blobs");
+    out->blobs_deleted = report_number(json, "blobs_deleted");
+    out->bytes_freed = report_number(json, "bytes_freed");
+    out->skipped_count = report_number(json, "skipped_count");
+    take_skipped(cJSON_GetObjectItemCaseSensitive(json, "skipped"), out);
 }

@@ -53,11 +53,19 @@ struct gc_report {
 
 /* As a JSON object, on one line, without a newline. */
 void gc_report_print(const struct gc_report *r, struct buf *out);
+struct cJSON;
+/* From such an object, what is told to people. */
+void gc_report_take(const struct cJSON *json, struct gc_report *out);
 
 /* Members of such an object; a number or a time is never the first one. */
 void report_add_number(struct buf *b, const char *name, uint64_t value);
 void report_add_text(struct buf *b, const char *name, const char *value);
 /* RFC 3339; null if it has not happened yet. */
 void report_add_time(struct buf *b, const char *name, time_t t);
+/* What a member says: 0 or "" if there is none. */
+uint64_t report_number(const struct cJSON *in, const char *name);
+void report_text(const struct cJSON *in, const char *name, char *to, size_t n);
+/* That of a word as gc_outcome_name has it. */
+enum gc_outcome report_outcome(const struct cJSON *in);
 
 #endif

@@ -92,23 +92,11 @@ void verify_finding_print(const struct verify_finding *f, struct buf *out)
 
 /* ---- And back. -------------------------------------------------------------------------- */
 
-static uint64_t number(const cJSON *in, const char *name)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(in, name);
-    return cJSON_IsNumber(v) && v->valuedouble > 0 ? (uint64_t)v->valuedouble : 0;
-}
-
-static void text(const cJSON *in, const char *name, char *to, size_t n)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(in, name);
-    (void)snprintf(to, n, "%s", cJSON_IsString(v) ? v->valuestring : "");
-}
-
 static time_t moment(const cJSON *in, const char *name)
 {
     struct tm tm = {0};
     char word[32];
-    text(in, name, word, sizeof(word));
+    report_text(in, name, word, sizeof(word));
     return strptime(word, "%Y-%m-%dT%H:%M:%SZ", &tm) ? timegm(&tm) : 0;
 }
 
@@ -121,33 +109,30 @@ static void take_findings(const cJSON *list, struct verify_report *out)
         struct verify_finding *f = &out->findings[i++];
         if (i > VERIFY_FINDINGS_KEPT)
             return;
-        text(item, "what", f->what, sizeof(f->what));
-        text(item, "reason", f->reason, sizeof(f->reason));
-        text(item, "digest", f->data.s, sizeof(f->data.s));
-        text(item, "moved_to", f->place, sizeof(f->place));
-        f->size = number(item, "size");
+        report_text(item, "what", f->what, sizeof(f->what));
+        report_text(item, "reason", f->reason, sizeof(f->reason));
+        report_text(item, "digest", f->data.s, sizeof(f->data.s));
+        report_text(item, "moved_to", f->place, sizeof(f->place));
+        f->size = report_number(item, "size");
     }
 }
 
 void verify_report_take(const struct cJSON *json, struct verify_report *out)
 {
     char word[16];
-    *out = (struct verify_report){.moves = cJSON_IsTrue(cJSON_GetObjectItem(json, "moves"))};
-    text(json, "outcome", word, sizeof(word));
-    for (enum gc_outcome o = GC_UNFINISHED; o <= GC_FAILED; o++)
-        if (strcmp(word, gc_outcome_name(o)) == 0)
-            out->outcome = o;
-    text(json, "phase", word, sizeof(word));
+    *out = (struct verify_report){.moves = cJSON_IsTrue(cJSON_GetObjectItem(json, "moves")),
+                                  .outcome = report_outcome(json)};
+    report_text(json, "phase", word, sizeof(word));
     for (enum verify_phase p = VERIFY_DATA; p <= VERIFY_OVER; p++)
         if (strcmp(word, verify_phase_name(p)) == 0)
             out->phase = p;
     const cJSON *progress = cJSON_GetObjectItemCaseSensitive(json, "progress");
     out->progress = cJSON_IsNumber(progress) ? progress->valuedouble : 0;
-    text(json, "position", out->position.s, sizeof(out->position.s));
+    report_text(json, "position", out->position.s, sizeof(out->position.s));
     out->started = moment(json, "started");
     out->ended = moment(json, "ended");
     for (size_t i = 0; i < array_len(counts); i++)
-        *count_of(out, i) = number(json, counts[i].name);
+        *count_of(out, i) = report_number(json, counts[i].name);
     take_findings(cJSON_GetObjectItemCaseSensitive(json, "findings"), out);
 }
 

@@ -36,6 +36,7 @@ static const char *const names[RC_COUNT] = {
     [RC_NOT_FOUND] = "not found",
     [RC_UNAVAILABLE] = "unavailable",
     [RC_GC_RUNNING] = "garbage collection running",
+    [RC_VERIFY_RUNNING] = "verification running",
     [RC_NO_SPACE] = "no space left",
     [RC_LOW_SPACE] = "too little space left",
     [RC_EXHAUSTED] = "out of descriptors or memory",

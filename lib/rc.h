@@ -47,7 +47,8 @@ enum rc {
     /* The server's own. */
     RC_NOT_FOUND, /* storage: no such file; never reaches a client as it is */
     RC_UNAVAILABLE,
-    RC_GC_RUNNING, /* a collection is in progress already */
+    RC_GC_RUNNING,     /* a collection is in progress already */
+    RC_VERIFY_RUNNING, /* and so is a verification */
     RC_NO_SPACE,
     RC_LOW_SPACE, /* what is left is not for clients */
     RC_EXHAUSTED, /* no descriptor or memory is left, for the moment */

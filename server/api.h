@@ -24,6 +24,8 @@ extern const struct operation api_referrer_list;
 extern const struct operation api_tag_list, api_catalog;
 /* api_admin.c */
 extern const struct operation api_gc_start, api_gc_status, api_gc_stop, api_gc_lines;
+extern const struct operation api_verify_start, api_verify_status, api_verify_stop,
+    api_verify_lines;
 /* api_readonly.c */
 extern const struct operation api_readonly_get, api_readonly_put;
 /* api_debug.c */

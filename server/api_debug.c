@@ -7,6 +7,7 @@
 #include "server/maint.h"
 #include "server/notify.h"
 #include "server/process.h"
+#include "server/scrub.h"
 #include "server/vitals.h"
 
 struct debug_op {
@@ -60,6 +61,7 @@ static void metrics_reply(struct op *op, struct reply *r)
     struct buf b;
     buf_init(&b);
     maint_gc_metrics(op->maint, &b);
+    scrub_metrics(maint_scrub(op->maint), &b);
     if (op->vitals)
         vitals_metrics(op->vitals, &b);
     buf_add_span(&b, of(op)->process);

@@ -6,6 +6,8 @@
 #include <cjson/cJSON.h>
 
 #include "server/api.h"
+#include "server/maint.h"
+#include "server/scrub.h"
 #include "server/vitals.h"
 
 enum { BODY_MAX = 4 << 10 };
@@ -49,6 +51,7 @@ static enum rc put_finish(struct op *op)
         return fault(op->fault, RC_BAD_REQUEST, "expected {\"readonly\":true} or false");
     if (op->vitals)
         vitals_set_readonly(op->vitals, op->config, value);
+    scrub_set_readonly(maint_scrub(op->maint), value);
     return RC_OK;
 }
 

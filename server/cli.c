@@ -4,6 +4,8 @@
  */
 #include "server/cli.h"
 
+#include <stdlib.h>
+
 struct command {
     const char *names[3]; /* the first is the one shown; ends in NULL if there are fewer */
     const char *operand;  /* as the usage shows it; NULL: it takes none */
@@ -21,6 +23,13 @@ struct command {
     "      A server that is running does the work, and goes on with it if this command is\n"       \
     "      interrupted; DELETE /admin/gc at its admin socket stops it.\n"
 
+#define VERIFY_FLAGS                                                                               \
+    "      -d, --dry-run          move nothing aside, only say what is damaged\n"                  \
+    "      -q, --quiet            print nothing but what is found\n"                               \
+    "      The exit status is 0 if all is well, 1 if something was found, 2 if it could not be\n"  \
+    "      done. A server that is running does the work, and goes on with it if this command is\n" \
+    "      interrupted; DELETE /admin/verify at its admin socket stops it.\n"
+
 #define SERVE_FLAGS                                                                                \
     "      --KEY=VALUE            an option, such as --http.addr=:5000; it wins over CONFIG and\n" \
     "                             the environment. Other commands with CONFIG take it, too\n"
@@ -36,6 +45,11 @@ static const struct command commands[] = {
      "serve the registry; CONFIG is an ini or yaml file",
      SERVE_FLAGS},
     {{"garbage-collect"}, "[CONFIG]", CLI_COLLECT, "delete what no manifest needs", COLLECT_FLAGS},
+    {{"verify"},
+     "[CONFIG]",
+     CLI_VERIFY,
+     "read all data, and move aside what is damaged",
+     VERIFY_FLAGS},
     {{"check-config"}, "[CONFIG]", CLI_CHECK, "what is in effect, and where it comes from", NULL},
     {{"htpasswd"}, "USER", CLI_HTPASSWD, "a line for an htpasswd file", HTPASSWD_FLAGS},
     {{"healthcheck"},
@@ -69,7 +83,7 @@ static bool asks_for_help(struct span s)
     return span_eq(s, SPAN("--help")) || span_eq(s, SPAN("-h"));
 }
 
-/* ---- The flags of garbage-collect, as the registry image takes them. -------------------- */
+/* ---- The flags of garbage-collect, as the registry image takes them; some are verify's. - */
 
 static bool to_bool(struct span s, bool *out)
 {
@@ -92,7 +106,7 @@ static bool set_flag(struct cli *cli, char letter, bool value)
         return true;
     case 'm':
         cli->delete_untagged = value ? CLI_YES : CLI_NO;
-        return true;
+        return cli->command == CLI_COLLECT;
     case 'q':
         cli->quiet = value;
         return true;
@@ -167,6 +181,7 @@ static bool is_option(enum cli_command command, struct span word)
     switch (command) {
     case CLI_SERVE:
     case CLI_COLLECT:
+    case CLI_VERIFY:
     case CLI_CHECK:
     case CLI_HEALTH:
         return span_starts(name, SPAN("--")) && config_is_option(span_skip(name, 2));
@@ -210,7 +225,7 @@ static enum rc take_flag(struct words *w, struct cli *cli, const char *word)
         return add_option(w, cli, word);
     if (cli->command == CLI_HTPASSWD && span_eq(name_of(s), SPAN("--cost")))
         return set_cost(w, cli, word);
-    if (cli->command == CLI_COLLECT && set_flags(cli, s))
+    if ((cli->command == CLI_COLLECT || cli->command == CLI_VERIFY) && set_flags(cli, s))
         return RC_OK;
     return fail(w, "unknown flag", word);
 }
@@ -262,6 +277,12 @@ enum rc cli_parse(int argc, char *const *argv, struct cli *out, struct fault *f)
                      is_flag(span_of(argv[1])) ? "flag" : "command", argv[1]);
     struct words words = {.command = command, .next = argv + 2, .fault = f};
     return parse_rest(&words, out);
+}
+
+int cli_failure(const char *command)
+{
+    const struct command *c = command ? find_command(span_of(command)) : NULL;
+    return c && c->command == CLI_VERIFY ? CLI_NOT_VERIFIED : EXIT_FAILURE;
 }
 
 void cli_add_usage(struct buf *b)

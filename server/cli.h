@@ -18,6 +18,7 @@
 enum cli_command {
     CLI_SERVE,
     CLI_COLLECT,
+    CLI_VERIFY,
     CLI_CHECK,    /* check-config */
     CLI_HTPASSWD, /* a line for an htpasswd file */
     CLI_HEALTH,   /* healthcheck */
@@ -25,6 +26,9 @@ enum cli_command {
     CLI_HELP,
     CLI_REFERENCE /* help options */
 };
+
+/* Exit statuses of verify, beside EXIT_SUCCESS. */
+enum { CLI_FINDINGS = 1, CLI_NOT_VERIFIED = 2 };
 
 enum { CLI_FLAGS_MAX = 64, CLI_COST_MIN = 4, CLI_COST = 10, CLI_COST_MAX = 17 };
 
@@ -36,15 +40,17 @@ struct cli {
     const char *operand; /* the configuration's file, CLI_HTPASSWD: the user; NULL; argv's memory */
     struct config_flag flags[CLI_FLAGS_MAX]; /* options; not for CLI_HTPASSWD */
     size_t flag_count;
-    bool dry_run, quiet; /* CLI_COLLECT */
+    bool dry_run, quiet; /* CLI_COLLECT, CLI_VERIFY */
     enum cli_choice delete_untagged;
     unsigned cost; /* CLI_HTPASSWD: of bcrypt */
 };
 
 /* argv ends in NULL. No command at all is CLI_HELP. RC_UNSUPPORTED for what is not understood: the
- * caller prints the fault and the usage on stderr, and exits with 1. (The registry image exits with
- * 0 there, which scripts cannot rely on.) */
+ * caller prints the fault and the usage on stderr, and exits with cli_failure. (The registry image
+ * exits with 0 there, which scripts cannot rely on.) */
 enum rc cli_parse(int argc, char *const *argv, struct cli *out, struct fault *f) MUST_CHECK;
+/* The exit status of a command that could not be tried; NULL: of none. */
+int cli_failure(const char *command);
 
 /* A few lines: the commands. */
 void cli_add_usage(struct buf *b);

@@ -13,8 +13,9 @@
 #include <unistd.h>
 
 #include "gc/gc.h"
-#include "server/collect_remote.h"
+#include "server/gc_status.h"
 #include "server/progress.h"
+#include "server/remote.h"
 
 enum { SLICE_US = 100 * 1000 };
 
@@ -44,11 +45,19 @@ static struct gc_options options_of(const struct config *c, const struct gc_requ
     };
 }
 
+static void draw(struct progress *p, const struct gc_report *r)
+{
+    progress_draw(p,
+                  "%s: %" PRIu64 " repositories, %" PRIu64 " blobs, %" PRIu64 " deleted, %s freed",
+                  gc_phase_name(r->phase), r->repositories, r->blobs, r->blobs_deleted,
+                  progress_size(r->bytes_freed).s);
+}
+
 static void run_to_end(struct gc *gc, struct progress *p)
 {
     enum gc_next next;
     while ((next = gc_step(gc, SLICE_US)) != GC_END) {
-        progress_draw(p, gc_report(gc));
+        draw(p, gc_report(gc));
         if (next == GC_PAUSE)
             wait_ms(GC_PAUSE_MS);
     }
@@ -75,6 +84,36 @@ static enum rc collect_here(const struct config *c, const struct gc_request *r, 
     gc_end(gc);
     store_close(store);
     return rc;
+}
+
+/* By a server. */
+struct asked {
+    struct progress *progress;
+    struct gc_report *report;
+};
+
+static void take_report(void *ctx, const struct cJSON *json)
+{
+    struct asked *a = ctx;
+    gc_report_take(json, a->report);
+    draw(a->progress, a->report);
+}
+
+static enum rc collect_there(const struct config *c, const struct gc_request *r, struct progress *p,
+                             struct gc_report *out, struct fault *f)
+{
+    char body[128];
+    struct asked asked = {.progress = p, .report = out};
+    struct remote_task task = {.name = "a garbage collection",
+                               .path = "/admin/gc",
+                               .body = body,
+                               .lines = r->lines,
+                               .report = take_report,
+                               .ctx = &asked};
+    (void)snprintf(body, sizeof(body), "{\"dry_run\":%s,\"delete_untagged\":%s,\"lines\":%s}",
+                   r->dry_run ? "true" : "false", r->delete_untagged ? "true" : "false",
+                   r->lines ? "true" : "false");
+    return remote_run(c->admin_socket, &task, p, f);
 }
 
 static int fail(const char *why)
@@ -124,7 +163,7 @@ int collect_command(const struct cli *cli, const struct config *config)
     arena_init(&a);
     fault_init(&f, &a);
     progress_init(&progress);
-    enum rc rc = collect_remote(config->admin_socket, &request, &progress, report, &f);
+    enum rc rc = collect_there(config, &request, &progress, report, &f);
     if (rc == RC_NOT_FOUND)
         rc = collect_here(config, &request, &progress, report, &f);
     progress_erase(&progress);

@@ -16,6 +16,7 @@
 #include "server/url.h"
 
 enum { LIST_DEFAULT = 1000, THREADS_DEFAULT = 8 };
+enum { RATE_MIN = 64 << 10 };
 enum { GRACE_MIN_MS = 1000, SLICE_MIN_MS = 1, SLICE_MAX_MS = 1000 };
 
 static void settle_gc(struct config *c)
@@ -28,6 +29,12 @@ static void settle_gc(struct config *c)
         c->gc_slice = SLICE_MIN_MS;
     if (c->gc_slice > SLICE_MAX_MS)
         c->gc_slice = SLICE_MAX_MS;
+}
+
+static void settle_verify(struct config *c)
+{
+    if (c->verify_rate > 0 && c->verify_rate < RATE_MIN)
+        c->verify_rate = RATE_MIN;
 }
 
 static void settle_doors(struct config *c)
@@ -88,6 +95,7 @@ static enum rc settle_auth(struct config *c, struct fault *f)
 static void settle(struct config *c)
 {
     settle_gc(c);
+    settle_verify(c);
     settle_doors(c);
     settle_tls(c);
     settle_host(c);

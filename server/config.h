@@ -87,6 +87,10 @@ struct config {
     bool gc_delete_untagged;
     int gc_writes; /* enum gc_writes */
 
+    /* verify */
+    uint64_t verify_interval; /* 0: never */
+    uint64_t verify_rate;     /* bytes in a second; 0: no limit */
+
     /* auth; what belongs together is looked at by auth.c */
     int auth_type; /* enum auth_type: what was said, or what has options */
     const char *htpasswd_realm, *htpasswd_path;

@@ -42,6 +42,7 @@ static const struct error_row rows[RC_COUNT] = {
     [RC_NOT_FOUND] = {404, "UNSUPPORTED", "not found"},
     [RC_UNAVAILABLE] = {503, "UNAVAILABLE", "service unavailable"},
     [RC_GC_RUNNING] = {409, "UNAVAILABLE", "a garbage collection is running already"},
+    [RC_VERIFY_RUNNING] = {409, "UNAVAILABLE", "a verification is running already"},
     [RC_NO_SPACE] = {507, "UNKNOWN", "no space left to store this"},
     [RC_LOW_SPACE] = {507, "UNKNOWN", "no space left to store this"},
     [RC_EXHAUSTED] = {503, "UNAVAILABLE", "service unavailable"},

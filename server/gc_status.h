@@ -15,7 +15,7 @@
 struct gc_request {
     enum gc_scope scope;
     bool dry_run, delete_untagged;
-    bool lines; /* keep what it says (gc_lines.h) */
+    bool lines; /* keep what it says (lines.h) */
 };
 
 struct gc_status {

@@ -10,14 +10,30 @@
 
 #include "lib/base.h"
 
+static void add(struct hop **queue, struct hop *h)
+{
+    h->next = NULL;
+    while (*queue)
+        queue = &(*queue)->next;
+    *queue = h;
+}
+
+/* NULL: there is none. */
+static struct hop *take(struct hop **queue)
+{
+    struct hop *h = *queue;
+    if (h)
+        *queue = h->next;
+    return h;
+}
+
 /* The next hop; NULL: the lane ends. */
 static struct hop *wait_for_hop(struct lane *l)
 {
     (void)pthread_mutex_lock(&l->lock);
     while (!l->todo && !l->ends)
         (void)pthread_cond_wait(&l->wanted, &l->lock);
-    struct hop *h = l->todo;
-    l->todo = NULL;
+    struct hop *h = take(&l->todo);
     (void)pthread_mutex_unlock(&l->lock);
     return h;
 }
@@ -30,21 +46,23 @@ static void *lane_main(void *arg)
     while ((h = wait_for_hop(l))) {
         h->run(h);
         (void)pthread_mutex_lock(&l->lock);
-        l->through = h;
+        add(&l->through, h);
         (void)pthread_mutex_unlock(&l->lock);
         (void)uv_async_send(&l->back);
     }
     return NULL;
 }
 
+/* One call may be for several hops; those that they hand in are for the next one. */
 static void on_back(uv_async_t *a)
 {
     struct lane *l = container_of(a, struct lane, back);
+    struct hop *h;
     (void)pthread_mutex_lock(&l->lock);
-    struct hop *h = l->through;
+    struct hop *through = l->through;
     l->through = NULL;
     (void)pthread_mutex_unlock(&l->lock);
-    if (h)
+    while ((h = take(&through)))
         h->done(h);
 }
 
@@ -64,7 +82,7 @@ void lane_submit(struct lane *l, struct hop *h)
     pool_assert_loop(l->pool);
     h->pool = l->pool;
     (void)pthread_mutex_lock(&l->lock);
-    l->todo = h;
+    add(&l->todo, h);
     (void)pthread_cond_signal(&l->wanted);
     (void)pthread_mutex_unlock(&l->lock);
 }

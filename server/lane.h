@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lane: a thread beside the pool for work that can wait. The system runs it when the others leave
- * something over, and a little when they do not: its niceness is LANE_NICENESS. One hop at a time.
+ * something over, and a little when they do not: its niceness is LANE_NICENESS. One hop at a time,
+ * in the order in which they came.
  */
 #ifndef SERVER_LANE_H
 #define SERVER_LANE_H
@@ -18,13 +19,13 @@ struct lane {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wanted;
-    struct hop *todo, *through;
+    struct hop *todo, *through; /* the first one of each */
     bool ends;
 };
 
 /* Loop thread, all of them. */
 void lane_init(struct lane *l, struct pool *p);
-/* As pool_submit. Not before the last hop is done. */
+/* As pool_submit. */
 void lane_submit(struct lane *l, struct hop *h);
 /* With no hop on its way: ends the thread, and lets go of the loop. */
 void lane_close(struct lane *l);

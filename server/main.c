@@ -24,6 +24,7 @@
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/settings.h"
+#include "server/verify_command.h"
 
 static void print_fault(FILE *to, const char *what, const struct fault *f)
 {
@@ -83,19 +84,21 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int collect(const struct cli *cli, struct fault *f)
+/* A command that works on the store; failure: its exit status if it cannot even be tried. */
+static int on_store(int (*command)(const struct cli *cli, const struct config *config),
+                    const struct cli *cli, int failure, struct fault *f)
 {
     struct config *config = NULL;
     struct config_sources from = sources_of(cli);
     if (!config_file_of(&from)) {
         (void)fputs("configuration error: configuration path unspecified\n", stderr);
         print(stderr, cli_add_usage);
-        return EXIT_FAILURE;
+        return failure;
     }
     if (load(cli, &config, f) != RC_OK)
-        return EXIT_FAILURE;
+        return failure;
     log_setup(LOG_INFO, (enum log_format)config->log_format, STDERR_FILENO);
-    int status = collect_command(cli, config);
+    int status = command(cli, config);
     config_free(config);
     return status;
 }
@@ -188,16 +191,19 @@ static int serve(const struct cli *cli, struct fault *f)
 static int run_command(int argc, char **argv, struct fault *f)
 {
     struct cli cli;
+    int failure = cli_failure(argc > 1 ? argv[1] : NULL);
     if (cli_parse(argc, argv, &cli, f) != RC_OK) {
         print_fault(stderr, "Error: ", f);
         print(stderr, cli_add_usage);
-        return EXIT_FAILURE;
+        return failure;
     }
     switch (cli.command) {
     case CLI_SERVE:
         return serve(&cli, f);
     case CLI_COLLECT:
-        return collect(&cli, f);
+        return on_store(collect_command, &cli, failure, f);
+    case CLI_VERIFY:
+        return on_store(verify_command, &cli, failure, f);
     case CLI_CHECK:
         return check(&cli, f);
     case CLI_HTPASSWD:

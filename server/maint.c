@@ -11,23 +11,14 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "server/gc_last.h"
-#include "server/gc_lines.h"
-#include "server/lane.h"
+#include "server/job.h"
+#include "server/last.h"
+#include "server/lines.h"
+#include "server/scrub.h"
 
-enum {
-    WAIT_SLICES = 4, /* between two slices, while clients are served: a fifth is the run's */
-    WAIT_MAX_MS = 50,
-    FIRST_MAX_MS = 3600 * 1000 /* servers that start together do not work together */
-};
+#define LAST MAINT_GC ".last"
 
-enum maint_state {
-    MAINT_IDLE,
-    MAINT_BEGIN, /* lane */
-    MAINT_SLICE, /* lane */
-    MAINT_WAIT,  /* loop: for the timer */
-    MAINT_END    /* lane */
-};
+enum { FIRST_MAX_MS = 3600 * 1000 }; /* servers that start together do not work together */
 
 /* What the options say. Intervals of 0: never. */
 struct plan {
@@ -40,34 +31,29 @@ struct plan {
 };
 
 struct maint {
-    struct pool *pool;
     struct lane lane;
     struct store *store;
     char *root; /* the directory */
 
+    struct scrub *scrub;
+
     /* The loop's. */
-    enum maint_state state;
-    uv_async_t wake; /* a run is wanted */
-    uv_timer_t pause, collect, purge;
+    struct job job;
+    unsigned open; /* the collection's job, and the scrub */
+    uv_timer_t collect, purge;
     bool collect_due, purge_due; /* it is time, and a run was in the way */
 
-    /* The hop's: the lane's while it is there, else the loop's. */
-    struct hop hop;
+    /* The job's. */
     struct gc *gc;
     struct gc_options options; /* of the run */
-    uint64_t slice_limit_us;
-    struct gc_lines lines;
-    enum rc rc; /* of gc_begin; the words are in the report */
-    enum gc_next next;
-    uint64_t slice_us; /* what the last one took */
+    struct lines lines;
 
     /* Everybody's, under the lock. */
     pthread_mutex_t lock;
     struct plan plan; /* written by the loop, which reads it as it is */
     struct gc_status status;
     struct gc *stoppable; /* gc, while it may be stopped */
-    bool stopped, closing;
-    bool wanted; /* the loop has yet to begin the run */
+    bool stopped;
 };
 
 /* ---- In the lane. ----------------------------------------------------------------------- */
@@ -75,7 +61,7 @@ struct maint {
 static void add_line(void *ctx, const char *text)
 {
     struct maint *m = ctx;
-    gc_lines_add(&m->lines, text);
+    lines_add(&m->lines, text);
 }
 
 static struct gc_options options_of(struct maint *m, const struct gc_request *r)
@@ -103,49 +89,65 @@ static void report_failure(struct gc_report *r, enum rc rc, const struct fault *
     (void)snprintf(r->failure, sizeof(r->failure), "%s", why);
 }
 
-static void begin_hop(struct hop *h)
+static struct maint *of(struct job *j)
 {
-    struct maint *m = container_of(h, struct maint, hop);
+    return container_of(j, struct maint, job);
+}
+
+static bool begin(struct job *j)
+{
+    struct maint *m = of(j);
     struct arena a;
     struct fault f;
     arena_init(&a);
     fault_init(&f, &a);
     m->gc = NULL;
-    m->rc = gc_begin(m->store, &m->options, &m->gc, &f);
+    enum rc rc = gc_begin(m->store, &m->options, &m->gc, &f);
     (void)pthread_mutex_lock(&m->lock);
-    if (m->rc != RC_OK)
-        report_failure(&m->status.current, m->rc, &f);
+    if (rc != RC_OK)
+        report_failure(&m->status.current, rc, &f);
     else if (m->stopped)
         gc_stop(m->gc);
     m->stoppable = m->gc;
     (void)pthread_mutex_unlock(&m->lock);
     arena_fini(&a);
+    return rc == RC_OK;
 }
 
-static void slice_hop(struct hop *h)
+static enum gc_next slice(struct job *j)
 {
-    struct maint *m = container_of(h, struct maint, hop);
-    const uint64_t us_ns = 1000;
-    uint64_t began = uv_hrtime();
-    m->next = gc_step(m->gc, m->slice_limit_us);
-    gc_lines_flush(&m->lines);
-    m->slice_us = (uv_hrtime() - began) / us_ns;
+    struct maint *m = of(j);
+    (void)pthread_mutex_lock(&m->lock);
+    uint64_t limit_us = m->plan.slice_us;
+    (void)pthread_mutex_unlock(&m->lock);
+    enum gc_next next = gc_step(m->gc, limit_us);
+    lines_flush(&m->lines);
     (void)pthread_mutex_lock(&m->lock);
     m->status.current = *gc_report(m->gc);
     (void)pthread_mutex_unlock(&m->lock);
+    return next;
 }
 
-static void end_hop(struct hop *h)
+static void keep_report(const struct maint *m)
 {
-    struct maint *m = container_of(h, struct maint, hop);
+    struct buf json;
+    buf_init(&json);
+    gc_report_print(&m->status.current, &json);
+    last_write(m->root, LAST, buf_span(&json));
+    buf_fini(&json);
+}
+
+static void end(struct job *j)
+{
+    struct maint *m = of(j);
     (void)pthread_mutex_lock(&m->lock);
     m->stoppable = NULL;
     (void)pthread_mutex_unlock(&m->lock);
     gc_end(m->gc);
     m->gc = NULL;
-    gc_lines_end(&m->lines);
+    lines_end(&m->lines);
     if (m->status.request.scope == GC_EVERYTHING)
-        gc_last_write(m->root, &m->status.current);
+        keep_report(m);
 }
 
 /* ---- The log. --------------------------------------------------------------------------- */
@@ -181,108 +183,28 @@ static void log_end(const struct gc_request *r, const struct gc_report *g)
 
 /* ---- On the loop. ----------------------------------------------------------------------- */
 
-static void submit(struct maint *m, enum maint_state state, void (*run)(struct hop *),
-                   void (*done)(struct hop *))
+static void prepare(struct job *j)
 {
-    m->state = state;
-    m->slice_limit_us = m->plan.slice_us;
-    m->hop.run = run;
-    m->hop.done = done;
-    lane_submit(&m->lane, &m->hop);
-}
-
-static bool is_closing(struct maint *m)
-{
-    (void)pthread_mutex_lock(&m->lock);
-    bool closing = m->closing;
-    (void)pthread_mutex_unlock(&m->lock);
-    return closing;
-}
-
-static void close_handles(struct maint *m)
-{
-    lane_close(&m->lane);
-    uv_close((uv_handle_t *)&m->wake, NULL);
-    uv_close((uv_handle_t *)&m->pause, NULL);
-    uv_close((uv_handle_t *)&m->collect, NULL);
-    uv_close((uv_handle_t *)&m->purge, NULL);
+    struct maint *m = of(j);
+    log_begin(&m->status.request);
+    m->options = options_of(m, &m->status.request); /* which does not change while it runs */
 }
 
 static void pump(struct maint *m);
 
-static void after_end(struct hop *h)
+static void ended(struct job *j)
 {
-    struct maint *m = container_of(h, struct maint, hop);
+    struct maint *m = of(j);
     /* Before others can begin a run, and fill these anew. */
     log_end(&m->status.request, &m->status.current);
     (void)pthread_mutex_lock(&m->lock);
     gc_status_end(&m->status);
     (void)pthread_mutex_unlock(&m->lock);
-    m->state = MAINT_IDLE;
-    if (is_closing(m))
-        close_handles(m);
-    else
-        pump(m);
+    pump(m);
 }
 
-static void after_slice(struct hop *h);
-
-static void on_pause_end(uv_timer_t *t)
-{
-    submit(container_of(t, struct maint, pause), MAINT_SLICE, slice_hop, after_slice);
-}
-
-/* How long the next slice waits, in milliseconds. A slice in the lane does not keep the loop from
- * its events, so that without other work the next one may follow at once. */
-static uint64_t wait_of(const struct maint *m)
-{
-    const uint64_t ms_us = 1000;
-    if (m->next == GC_PAUSE)
-        return GC_PAUSE_MS;
-    if (m->pool->in_flight == 0)
-        return 0;
-    uint64_t ms = 1 + WAIT_SLICES * m->slice_us / ms_us;
-    return ms < WAIT_MAX_MS ? ms : WAIT_MAX_MS;
-}
-
-static void after_slice(struct hop *h)
-{
-    struct maint *m = container_of(h, struct maint, hop);
-    if (m->next == GC_END) {
-        submit(m, MAINT_END, end_hop, after_end);
-        return;
-    }
-    uint64_t ms = is_closing(m) ? 0 : wait_of(m);
-    if (ms == 0) {
-        submit(m, MAINT_SLICE, slice_hop, after_slice);
-        return;
-    }
-    m->state = MAINT_WAIT;
-    (void)uv_timer_start(&m->pause, on_pause_end, ms, 0);
-}
-
-static void after_begin(struct hop *h)
-{
-    struct maint *m = container_of(h, struct maint, hop);
-    if (m->rc == RC_OK)
-        submit(m, MAINT_SLICE, slice_hop, after_slice);
-    else
-        submit(m, MAINT_END, end_hop, after_end);
-}
-
-static void on_wake(uv_async_t *a)
-{
-    struct maint *m = container_of(a, struct maint, wake);
-    (void)pthread_mutex_lock(&m->lock);
-    bool begins = m->wanted && !m->closing;
-    m->wanted = false;
-    (void)pthread_mutex_unlock(&m->lock);
-    if (!begins)
-        return;
-    log_begin(&m->status.request);
-    m->options = options_of(m, &m->status.request); /* which does not change while it runs */
-    submit(m, MAINT_BEGIN, begin_hop, after_begin);
-}
+static const struct job_kind collection = {
+    .prepare = prepare, .begin = begin, .slice = slice, .end = end, .ended = ended};
 
 /* ---- Times. ----------------------------------------------------------------------------- */
 
@@ -344,6 +266,7 @@ void maint_configure(struct maint *m, const struct config *config)
     (void)pthread_mutex_lock(&m->lock);
     m->plan = plan_of(config);
     (void)pthread_mutex_unlock(&m->lock);
+    scrub_configure(m->scrub, config);
     if (m->plan.collect_interval != before.collect_interval) {
         m->collect_due = false;
         start_timer(&m->collect, on_collect, m->plan.collect_interval);
@@ -360,51 +283,60 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
                         const struct config *config)
 {
     struct maint *m = must_calloc(sizeof(*m));
-    m->pool = pool;
     m->store = s;
     (void)pthread_mutex_init(&m->lock, NULL);
     m->root = must_alloc(strlen(config->root_directory) + 1);
     (void)strcpy(m->root, config->root_directory);
-    m->status.before = gc_last_read(m->root);
-    gc_lines_init(&m->lines, m->root);
+    m->status.before = last_read(m->root, LAST);
+    lines_init(&m->lines, m->root, MAINT_GC);
     lane_init(&m->lane, pool);
-    (void)uv_async_init(loop, &m->wake, on_wake);
-    (void)uv_timer_init(loop, &m->pause);
+    job_init(&m->job, &collection, &m->lane);
     (void)uv_timer_init(loop, &m->collect);
     (void)uv_timer_init(loop, &m->purge);
+    m->scrub = scrub_new(m, &m->lane, s, config);
+    m->open = 2;
     maint_configure(m, config);
     return m;
 }
 
+struct scrub *maint_scrub(struct maint *m)
+{
+    return m->scrub;
+}
+
+void maint_tick(struct maint *m, bool readonly)
+{
+    scrub_set_readonly(m->scrub, readonly);
+    scrub_tick(m->scrub);
+}
+
+static void on_closed(struct maint *m)
+{
+    if (--m->open == 0)
+        lane_close(&m->lane);
+}
+
+static void on_job_closed(struct job *j)
+{
+    on_closed(of(j));
+}
+
 void maint_close(struct maint *m)
 {
+    if (job_is_closing(&m->job))
+        return;
     maint_gc_stop(m);
-    (void)pthread_mutex_lock(&m->lock);
-    bool before = m->closing;
-    m->closing = true;
-    (void)pthread_mutex_unlock(&m->lock);
-    if (before)
-        return;
-    (void)uv_timer_stop(&m->pause);
-    (void)uv_timer_stop(&m->collect);
-    (void)uv_timer_stop(&m->purge);
-    switch (m->state) {
-    case MAINT_IDLE:
-        close_handles(m);
-        return;
-    case MAINT_WAIT:
-        submit(m, MAINT_SLICE, slice_hop, after_slice);
-        return;
-    case MAINT_BEGIN:
-    case MAINT_SLICE:
-    case MAINT_END:
-        return; /* the hop's end goes on from here */
-    }
+    uv_close((uv_handle_t *)&m->collect, NULL);
+    uv_close((uv_handle_t *)&m->purge, NULL);
+    scrub_close(m->scrub, on_closed);
+    job_close(&m->job, on_job_closed);
 }
 
 void maint_free(struct maint *m)
 {
-    gc_lines_fini(&m->lines);
+    scrub_free(m->scrub);
+    lines_fini(&m->lines);
+    job_fini(&m->job);
     lane_fini(&m->lane);
     free(m->status.before);
     free(m->root);
@@ -423,10 +355,10 @@ static bool refuses(const struct maint *m, const struct gc_request *r)
 static enum rc reserve(struct maint *m, const struct gc_request *r, struct fault *f)
 {
     enum rc rc = RC_OK;
+    if (job_is_closing(&m->job))
+        return fault(f, RC_UNAVAILABLE, "the server is about to end");
     (void)pthread_mutex_lock(&m->lock);
-    if (m->closing)
-        rc = fault(f, RC_UNAVAILABLE, "the server is about to end");
-    else if (m->status.running)
+    if (m->status.running)
         rc = fault(f, RC_GC_RUNNING, NULL);
     else
         gc_status_begin(&m->status, r, refuses(m, r));
@@ -443,12 +375,8 @@ enum rc maint_gc_start(struct maint *m, const struct gc_request *r, struct fault
         return rc;
     /* Before the caller hears of it, so that the lines that it then reads are this run's. */
     if (r->lines)
-        gc_lines_begin(&m->lines);
-    (void)pthread_mutex_lock(&m->lock);
-    m->wanted = true;
-    if (!m->closing) /* else the handle may be closed already */
-        (void)uv_async_send(&m->wake);
-    (void)pthread_mutex_unlock(&m->lock);
+        lines_begin(&m->lines);
+    job_want(&m->job);
     return RC_OK;
 }
 

@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * maint: what the server does when nobody asks for anything: it collects garbage and removes
- * abandoned uploads, on demand and at the times that the options say.
+ * maint: what the server does when nobody asks for anything: it collects garbage, removes abandoned
+ * uploads and verifies what is stored (scrub.h), on demand and at the times that the options say.
  *
- *   MAINT_IDLE ──► MAINT_BEGIN ──► MAINT_SLICE ⇄ MAINT_WAIT
- *       ▲                               │
- *       └─────────── MAINT_END ◄────────┘
- *
- * A run is slices of work in a lane beside the pool. While clients want nothing, the next slice
- * follows at once; else after a while, so that the run gets about a fifth of the time and ends.
+ * All of it is slices in one lane beside the pool (job.h).
  */
 #ifndef SERVER_MAINT_H
 #define SERVER_MAINT_H
@@ -20,6 +15,9 @@
 #include "server/pool.h"
 
 struct maint;
+struct scrub;
+
+#define MAINT_GC "gc" /* whose lines, and whose last report */
 
 /* ---- Loop thread. Borrows all but config, which is only read.
  * ---------------------------------------------------------- */
@@ -29,6 +27,8 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
 /* The options are others from now on. Times that stay the same are not begun anew; a run that has
  * begun goes on as it began, in slices of the new length. config is only read. */
 void maint_configure(struct maint *m, const struct config *config);
+/* Once a second. readonly: nothing is moved or removed that was not asked for. */
+void maint_tick(struct maint *m, bool readonly);
 /* No run begins from now on, and the one that there is ends after its slice: then the loop has
  * nothing of this any more. */
 void maint_close(struct maint *m);
@@ -36,6 +36,9 @@ void maint_close(struct maint *m);
 void maint_free(struct maint *m);
 
 /* ---- Any thread. ------------------------------------------------------------------------ */
+
+/* Verifications (scrub.h). */
+struct scrub *maint_scrub(struct maint *m);
 
 /* RC_GC_RUNNING; RC_UNAVAILABLE after maint_close. Blocks if lines are wanted: not on the loop. */
 enum rc maint_gc_start(struct maint *m, const struct gc_request *r, struct fault *f) MUST_CHECK;

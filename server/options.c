@@ -133,6 +133,11 @@ const struct conf_option config_table[] = {
     {"gc.slice", CONF_DURATION, AT(gc_slice), "10ms", CONF_RELOAD, NULL,
      "how long the collection works before it looks whether clients want something: 1ms to 1s"},
 
+    {"verify.interval", CONF_DURATION, AT(verify_interval), "720h", CONF_RELOAD, NULL,
+     "how often all that is stored is read and compared with its digest; 0: only on demand"},
+    {"verify.rate", CONF_SIZE, AT(verify_rate), "4MiB", CONF_RELOAD, NULL,
+     "how much of it is read in a second, at least 64KiB; 0: as much as clients leave"},
+
     {"admin.addr", CONF_STRING, AT(admin_addr), "", CONF_RELOAD, NULL,
      "address on which administrators are served; checked only if there is auth; empty: none"},
     {"admin.socket", CONF_STRING, AT(admin_socket), "", CONF_RESTART, NULL,

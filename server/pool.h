@@ -20,6 +20,7 @@ struct pool {
 
 struct hop {
     uv_work_t work;
+    struct hop *next; /* in a lane */
     struct pool *pool;
     void (*run)(struct hop *h);  /* pool */
     void (*done)(struct hop *h); /* loop */

@@ -4,7 +4,7 @@
  */
 #include "server/progress.h"
 
-#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -17,28 +17,30 @@ void progress_init(struct progress *p)
     *p = (struct progress){.on = isatty(STDERR_FILENO) == 1};
 }
 
-static const char *unit_of(double *bytes)
+struct progress_size progress_size(uint64_t bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     const double step = 1024;
+    struct progress_size size;
+    double n = (double)bytes;
     size_t i = 0;
-    while (*bytes >= step && i + 1 < array_len(units)) {
-        *bytes /= step;
+    while (n >= step && i + 1 < array_len(units)) {
+        n /= step;
         i++;
     }
-    return units[i];
+    (void)snprintf(size.s, sizeof(size.s), "%.1f %s", n, units[i]);
+    return size;
 }
 
-void progress_draw(struct progress *p, const struct gc_report *r)
+void progress_draw(struct progress *p, const char *fmt, ...)
 {
-    double freed = (double)r->bytes_freed;
+    va_list args;
     if (!p->on)
         return;
-    const char *unit = unit_of(&freed);
-    (void)fprintf(
-        stderr,
-        ERASE "%s: %" PRIu64 " repositories, %" PRIu64 " blobs, %" PRIu64 " deleted, %.1f %s freed",
-        gc_phase_name(r->phase), r->repositories, r->blobs, r->blobs_deleted, freed, unit);
+    (void)fputs(ERASE, stderr);
+    va_start(args, fmt);
+    (void)vfprintf(stderr, fmt, args);
+    va_end(args);
     (void)fflush(stderr);
     p->drawn = true;
 }

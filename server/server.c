@@ -92,6 +92,7 @@ static void on_tick(uv_timer_t *t)
     tls_tick(s->settings->tls);
     auth_tick(s->settings->auth);
     vitals_tick(s->vitals);
+    maint_tick(s->maint, vitals_state(s->vitals, s->settings->config).readonly);
 }
 
 static void start_signals(struct server *s)

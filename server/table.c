@@ -12,6 +12,7 @@
 #define REFERRERS "/v2/{name}/referrers/{digest}"
 #define GC "/admin/gc"
 #define READONLY "/admin/readonly"
+#define VERIFY "/admin/verify"
 #define MANIFEST "/v2/{name}/manifests/{reference}"
 
 /* clang-format off */
@@ -44,6 +45,12 @@ const struct endpoint endpoints[] = {
     {"gc",                METHOD_DELETE, GC,                      DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_stop},
     {"gc_lines",          METHOD_GET,    "/admin/gc/lines",       DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_lines},
     {"gc_lines",          METHOD_HEAD,   "/admin/gc/lines",       DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_gc_lines},
+    {"verify",            METHOD_GET,    VERIFY,                  DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_status},
+    {"verify",            METHOD_HEAD,   VERIFY,                  DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_status},
+    {"verify",            METHOD_POST,   VERIFY,                  DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_start},
+    {"verify",            METHOD_DELETE, VERIFY,                  DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_stop},
+    {"verify_lines",      METHOD_GET,    "/admin/verify/lines",   DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_lines},
+    {"verify_lines",      METHOD_HEAD,   "/admin/verify/lines",   DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_verify_lines},
     {"readonly",          METHOD_GET,    READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_get},
     {"readonly",          METHOD_HEAD,   READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_get},
     {"readonly",          METHOD_PUT,    READONLY,                DOOR_ADMIN,  SCOPE_ADMIN,   NEEDS_NOTHING,         &api_readonly_put},

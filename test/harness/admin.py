@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The administrator's side of a server: its collections, over the socket below its root or over TCP."""
+"""The administrator's side of a server: its collections and verifications, over the socket below its root or over
+TCP."""
 
 import os
 import pathlib
@@ -10,6 +11,7 @@ from .waiting import wait_until
 from .wire import Client, Wire
 
 COLLECTION = "/admin/gc"
+VERIFICATION = "/admin/verify"
 LONGEST_RUN = 120
 CHANGES = ("blobs_deleted", "manifests_deleted", "links_deleted", "uploads_deleted", "repositories_deleted",
            "blobs_pinned")
@@ -33,6 +35,8 @@ class _UnixWire(Wire):
 class Admin(Client):
     """`root` is the server's root directory; with `port`, its admin listener is asked instead."""
 
+    runs = COLLECTION
+
     def __init__(self, root, port=0, timeout=30):
         super().__init__(port, timeout=timeout)
         self.socket_path = pathlib.Path(root) / "run" / "admin.sock"
@@ -43,36 +47,36 @@ class Admin(Client):
         return _UnixWire(self.socket_path, options.get("timeout", self.timeout))
 
     def start(self, **options):
-        """Begins a collection; options are dry_run and delete_untagged."""
+        """Begins a run; options are dry_run and, of a collection, delete_untagged."""
         body = encode(options) if options else None
-        return self.post(COLLECTION, body, {"Content-Type": "application/json"} if options else {})
+        return self.post(self.runs, body, {"Content-Type": "application/json"} if options else {})
 
     def status(self):
-        answer = self.get(COLLECTION)
+        answer = self.get(self.runs)
         assert answer.status == 200, answer
         return answer.json()
 
     def stop(self):
-        """The collection ends before all is done."""
-        return self.delete(COLLECTION)
+        """The run ends before all is done."""
+        return self.delete(self.runs)
 
     def wait_until_idle(self, timeout=LONGEST_RUN, interval=0.002):
         """Returns the report of the last run."""
-        return wait_until(self._last_if_idle, "the end of the collection", timeout, interval)
+        return wait_until(self._last_if_idle, f"the end of {self.runs}", timeout, interval)
 
     def _last_if_idle(self):
         status = self.status()
         return None if status["running"] else status["last"]
 
     def begin(self, **options):
-        """Begins a collection, which must be possible; returns its number."""
+        """Begins a run, which must be possible; returns its number."""
         answer = self.start(**options)
         assert answer.status == 202, answer
-        assert answer.exact("Location") == COLLECTION
+        assert answer.exact("Location") == self.runs
         return answer.json()["run"]
 
     def collect(self, **options):
-        """A whole collection; returns its report."""
+        """A whole run; returns its report."""
         self.begin(**options)
         return self.wait_until_idle()
 
@@ -86,3 +90,12 @@ class Admin(Client):
 
         wait_until(nothing_more, what, timeout, interval=0.1)
         return reports
+
+
+class Verifier(Admin):
+    """The same with verifications."""
+
+    runs = VERIFICATION
+
+    def by_itself(self):
+        return self.status()["by_itself"]

@@ -38,6 +38,11 @@ class Volume:
     def layer(self, name, digest):
         return self.repository(name, "_layers", *digest.split(":"), "link")
 
+    def quarantined(self, digest):
+        """What was moved aside of it, the oldest first."""
+        algorithm, text = digest.split(":")
+        return sorted((self.root / TREE / "quarantine" / algorithm).glob(f"{text}.*"))
+
     def revision(self, name, digest):
         return self.repository(name, "_manifests", "revisions", *digest.split(":"), "link")
 

@@ -18,6 +18,7 @@
 
 #include "server/error.h"
 #include "server/run.h"
+#include "server/scrub.h"
 
 void bench_init(struct bench *b)
 {
@@ -234,7 +235,7 @@ int bench_teardown(void **state)
 
 void bench_turn_until_idle(struct bench *b)
 {
-    while (maint_is_collecting(b->maint))
+    while (maint_is_collecting(b->maint) || scrub_is_at_work(maint_scrub(b->maint)))
         (void)uv_run(&b->loop, UV_RUN_ONCE);
 }
 

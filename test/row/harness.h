@@ -51,7 +51,7 @@ struct call {
  * goes away gets no answer: code 0. */
 struct answer bench_call(struct bench *b, const struct call *c);
 
-/* Until no collection runs. */
+/* Until no collection runs, and no verification. */
 void bench_turn_until_idle(struct bench *b);
 
 /* Counts files whose name has this ending, anywhere below the store. */

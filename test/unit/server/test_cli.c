@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -50,6 +51,11 @@ static void test_good_lines(void **state)
         {{"garbage-collect", "--delete-untagged", "--delete-untagged=false", "-"},
          {.command = CLI_COLLECT, .operand = "-", .delete_untagged = CLI_NO}},
         {{"garbage-collect", "-d", "--help"}, {.command = CLI_HELP}},
+        {{"verify"}, {.command = CLI_VERIFY}},
+        {{"verify", "-d", "x", "-q"},
+         {.command = CLI_VERIFY, .operand = "x", .dry_run = true, .quiet = true}},
+        {{"verify", "--dry-run", "--quiet"},
+         {.command = CLI_VERIFY, .dry_run = true, .quiet = true}},
         {{"--version"}, {.command = CLI_VERSION}},
         {{"-v"}, {.command = CLI_VERSION}},
         {{"help"}, {.command = CLI_HELP}},
@@ -159,6 +165,9 @@ static void test_bad_lines(void **state)
         {{"garbage-collect", "--dry"}, "garbage-collect: unknown flag: --dry"},
         {{"garbage-collect", "--"}, "garbage-collect: unknown flag: --"},
         {{"garbage-collect", "a", "-d", "b"}, "garbage-collect: one argument too many: b"},
+        {{"verify", "-m"}, "verify: unknown flag: -m"},
+        {{"verify", "--delete-untagged=false"}, "verify: unknown flag: --delete-untagged=false"},
+        {{"verify", "a", "b"}, "verify: one argument too many: b"},
         {{"--version", "x"}, "--version: one argument too many: x"},
         {{"help", "me"}, "unknown command: me"},
         {{"help", "serve", "x"}, "help: one argument too many: x"},
@@ -178,6 +187,10 @@ static void test_bad_lines(void **state)
         assert_string_equal(cli.operand, "left");
         arena_fini(&a);
     }
+    assert_int_equal(cli_failure("verify"), CLI_NOT_VERIFIED);
+    assert_int_equal(cli_failure("garbage-collect"), EXIT_FAILURE);
+    assert_int_equal(cli_failure("x"), EXIT_FAILURE);
+    assert_int_equal(cli_failure(NULL), EXIT_FAILURE);
 }
 
 static void test_usage_names_the_commands(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gc_lines: a buffer, and a file that it goes to.
+ * lines: a buffer, and a file that it goes to.
  */
-#include "server/gc_lines.h"
+#include "server/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +16,21 @@
 enum { PENDING_MAX = 64 << 10, LINES_MODE = 0600 };
 
 /* The caller's memory. */
-static char *path_below(const char *root)
+static char *path_below(const char *root, const char *name)
 {
     struct buf b;
     buf_init(&b);
-    buf_printf(&b, "%s/run/gc.lines", root);
+    buf_printf(&b, "%s/run/%s.lines", root, name);
     return b.p;
 }
 
-void gc_lines_init(struct gc_lines *l, const char *root)
+void lines_init(struct lines *l, const char *root, const char *name)
 {
-    *l = (struct gc_lines){.path = path_below(root), .fd = -1};
+    *l = (struct lines){.path = path_below(root, name), .fd = -1};
     buf_init(&l->pending);
 }
 
-static void drop(struct gc_lines *l)
+static void drop(struct lines *l)
 {
     if (l->fd >= 0)
         (void)close(l->fd);
@@ -39,14 +39,14 @@ static void drop(struct gc_lines *l)
     buf_init(&l->pending);
 }
 
-void gc_lines_fini(struct gc_lines *l)
+void lines_fini(struct lines *l)
 {
     drop(l);
     (void)unlink(l->path);
     free(l->path);
 }
 
-void gc_lines_begin(struct gc_lines *l)
+void lines_begin(struct lines *l)
 {
     drop(l);
     (void)unlink(l->path);
@@ -54,18 +54,18 @@ void gc_lines_begin(struct gc_lines *l)
         l->fd = open(l->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, LINES_MODE);
 }
 
-void gc_lines_add(struct gc_lines *l, const char *text)
+void lines_add(struct lines *l, const char *text)
 {
     if (l->fd < 0)
         return;
     buf_add_str(&l->pending, text);
     buf_add_char(&l->pending, '\n');
     if (l->pending.n > PENDING_MAX)
-        gc_lines_flush(l);
+        lines_flush(l);
 }
 
 /* After a failure no more is written, so that what is there has no gap. */
-void gc_lines_flush(struct gc_lines *l)
+void lines_flush(struct lines *l)
 {
     struct span left = buf_span(&l->pending);
     while (left.n > 0 && l->fd >= 0) {
@@ -79,16 +79,16 @@ void gc_lines_flush(struct gc_lines *l)
     buf_clear(&l->pending);
 }
 
-void gc_lines_end(struct gc_lines *l)
+void lines_end(struct lines *l)
 {
-    gc_lines_flush(l);
+    lines_flush(l);
     drop(l);
 }
 
-enum rc gc_lines_read(const char *root, int *fd, uint64_t *size, struct fault *f)
+enum rc lines_read(const char *root, const char *name, int *fd, uint64_t *size, struct fault *f)
 {
     struct stat st;
-    char *path = path_below(root);
+    char *path = path_below(root, name);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     free(path);
     if (file < 0)
@@ -96,7 +96,7 @@ enum rc gc_lines_read(const char *root, int *fd, uint64_t *size, struct fault *f
     if (fstat(file, &st) != 0) {
         int err = errno;
         (void)close(file);
-        return fault(f, RC_IO, "the lines of a collection: %s", strerror(err));
+        return fault(f, RC_IO, "the lines of a run: %s", strerror(err));
     }
     *fd = file;
     *size = (uint64_t)st.st_size;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * gc_last: written beside, then renamed.
+ * last: written beside, then renamed.
  */
-#include "server/gc_last.h"
+#include "server/last.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -24,10 +24,10 @@ static bool is_object(const char *text)
     return object;
 }
 
-char *gc_last_read(const char *root)
+char *last_read(const char *root, const char *name)
 {
     char path[PATH_MAX_BYTES];
-    path_below(root, "gc.last", path);
+    path_below(root, name, path);
     FILE *f = fopen(path, "re");
     if (!f)
         return NULL;
@@ -41,24 +41,27 @@ char *gc_last_read(const char *root)
     return NULL;
 }
 
-static bool write_text(const char *path, const struct gc_report *r)
+static bool write_text(const char *path, struct span json)
 {
-    struct buf b;
     FILE *f = fopen(path, "we");
     if (!f)
         return false;
-    buf_init(&b);
-    gc_report_print(r, &b);
-    bool written = fwrite(b.p, 1, b.n, f) == b.n;
-    buf_fini(&b);
+    bool written = fwrite(json.p, 1, json.n, f) == json.n;
     return fclose(f) == 0 && written;
 }
 
-void gc_last_write(const char *root, const struct gc_report *r)
+void last_write(const char *root, const char *name, struct span json)
 {
-    char path[PATH_MAX_BYTES], beside[PATH_MAX_BYTES];
-    path_below(root, "gc.last", path);
-    path_below(root, "gc.last.new", beside);
-    if (!write_text(beside, r) || rename(beside, path) != 0)
+    char path[PATH_MAX_BYTES], beside[PATH_MAX_BYTES + sizeof(".new")];
+    path_below(root, name, path);
+    (void)snprintf(beside, sizeof(beside), "%s.new", path);
+    if (!write_text(beside, json) || rename(beside, path) != 0)
         (void)unlink(beside);
+}
+
+void last_remove(const char *root, const char *name)
+{
+    char path[PATH_MAX_BYTES];
+    path_below(root, name, path);
+    (void)unlink(path);
 }
