@@ -169,6 +169,7 @@ static void run_hop(struct hop *h)
     struct conn *c = container_of(h, struct conn, hop);
     struct span bytes = c->piece ? span_from(c->piece->p, c->piece->ready) : SPAN("");
     run_turn(&c->run, bytes, c->turn);
+    notify_take(c->server->notify, c->run.op->events); /* done is done, whoever waits for it */
 }
 
 /* The operation has let go of everything: answer for it. */
@@ -197,7 +198,6 @@ static void after_run(struct hop *h)
     slab_give(&c->server->slabs, c->piece);
     c->piece = NULL;
     c->state = CONN_BODY;
-    notify_take(c->server->notify, c->run.op->events); /* done is done, whoever waits for it */
     if (c->fate == FATE_DOOMED)
         conn_close(c);
     else if (c->run.state == RUN_CLOSED)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,28 +20,9 @@
 #include "server/notify_sweep.h"
 
 enum {
-    INBOX_MAX = 32 << 20,   /* bytes: the disk has stood still for long */
     SWEEP_MS = 3600 * 1000, /* between two looks at old queues */
     MS = 1000,
     NS_PER_MS = 1000 * 1000
-};
-
-/* An event on its way from the loop to the thread. */
-struct item {
-    struct item *next;
-    enum event_action action;
-    const char *media_type;
-    size_t n;
-    char json[];
-};
-
-/* What the loop wants of the thread. */
-struct orders {
-    struct item *first, **end;
-    size_t bytes;
-    uint64_t lost;                /* did not fit in here */
-    struct notify_config *config; /* follow it; owned */
-    bool stopping, closing;
 };
 
 struct shown {
@@ -56,19 +38,21 @@ struct notify {
     pthread_t thread;
 
     struct sender *sender; /* the thread's, but for sender_wake */
+    atomic_bool stopping, closing;
 
-    /* Everybody's, under the lock. */
+    /* Everybody's, under the lock: pushes hold it while they write to a queue, the thread while it
+     * looks what is next; the loop takes it for other settings alone. */
     pthread_mutex_t lock;
-    struct orders orders;
+    struct notify_config *config;
+    struct sink **sinks; /* as config->targets */
+    size_t sink_count;
+    struct sink *gone; /* for the thread to free */
+
+    uint64_t next_sweep; /* ms */
+
+    pthread_mutex_t shown_lock;
     struct shown *shown;
     size_t shown_count;
-    uint64_t lost;
-
-    /* The thread's. */
-    struct notify_config *config; /* NULL before the first orders */
-    struct sink **sinks;          /* as config->targets */
-    size_t sink_count;
-    uint64_t next_sweep; /* ms */
 };
 
 /* ---- The thread. ------------------------------------------------------------------------ */
@@ -80,16 +64,136 @@ static uint64_t now_ms(void)
     return (uint64_t)t.tv_sec * MS + (uint64_t)t.tv_nsec / NS_PER_MS;
 }
 
-static struct orders take_orders(struct notify *n)
+/* To end a request may take its time. */
+static void free_gone(struct notify *n)
 {
     (void)pthread_mutex_lock(&n->lock);
-    struct orders o = n->orders;
-    n->orders.first = NULL;
-    n->orders.end = &n->orders.first;
-    n->orders.bytes = 0;
-    n->orders.config = NULL;
+    struct sink *gone = n->gone;
+    n->gone = NULL;
     (void)pthread_mutex_unlock(&n->lock);
-    return o;
+    sinks_free(gone);
+}
+
+static void sweep(struct notify *n, uint64_t now)
+{
+    (void)pthread_mutex_lock(&n->lock);
+    if (now >= n->next_sweep) {
+        notify_sweep(n->config);
+        n->next_sweep = now + SWEEP_MS;
+    }
+    (void)pthread_mutex_unlock(&n->lock);
+}
+
+/* In how many ms there is something to do again. */
+static uint64_t work(struct notify *n, bool begin)
+{
+    uint64_t now = now_ms(), wait = SWEEP_MS;
+    bool more = true;
+    for (size_t i = 0; more; i++) {
+        (void)pthread_mutex_lock(&n->lock);
+        more = i < n->sink_count;
+        uint64_t ms = more ? sink_work(n->sinks[i], now, begin) : wait;
+        (void)pthread_mutex_unlock(&n->lock);
+        wait = ms < wait ? ms : wait;
+    }
+    sweep(n, now);
+    return wait;
+}
+
+static void free_shown(struct shown *shown, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(shown[i].name);
+    free(shown);
+}
+
+static struct shown *look(struct notify *n, size_t *count)
+{
+    (void)pthread_mutex_lock(&n->lock);
+    struct shown *shown = must_calloc((n->sink_count + 1) * sizeof(*shown));
+    for (size_t i = 0; i < n->sink_count; i++) {
+        const char *name = sink_name(n->sinks[i]);
+        shown[i].name = must_alloc(strlen(name) + 1);
+        memcpy(shown[i].name, name, strlen(name) + 1);
+        sink_counts(n->sinks[i], &shown[i].counts);
+    }
+    *count = n->sink_count;
+    (void)pthread_mutex_unlock(&n->lock);
+    return shown;
+}
+
+static void show(struct notify *n)
+{
+    size_t count;
+    struct shown *shown = look(n, &count);
+    (void)pthread_mutex_lock(&n->shown_lock);
+    struct shown *old = n->shown;
+    size_t old_count = n->shown_count;
+    n->shown = shown;
+    n->shown_count = count;
+    (void)pthread_mutex_unlock(&n->shown_lock);
+    free_shown(old, old_count);
+}
+
+static void *run(void *arg)
+{
+    struct notify *n = arg;
+    for (;;) {
+        bool closing = atomic_load(&n->closing);
+        free_gone(n);
+        uint64_t wait = work(n, !closing && !atomic_load(&n->stopping));
+        show(n);
+        if (closing)
+            return NULL;
+        sender_work(n->sender, (int)wait);
+    }
+}
+
+/* ---- The loop's side. ------------------------------------------------------------------- */
+
+/* Signals are the loop's. */
+static void start_thread(struct notify *n)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    n->running = pthread_create(&n->thread, NULL, run, n) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (n->running)
+        return;
+    log_error("notifications: no thread can be made: nobody is told of anything");
+    n->listening = false;
+}
+
+/* "host:port", as the registry image makes it. */
+static char *make_source(const char *addr)
+{
+    char host[256] = "";
+    struct span before, port;
+    struct buf b;
+    buf_init(&b);
+    (void)gethostname(host, sizeof(host) - 1);
+    buf_add_str(&b, host);
+    if (span_cut_last(span_of(addr), ':', &before, &port))
+        buf_printf(&b, ":%.*s", SPAN_ARG(port));
+    return b.p;
+}
+
+struct notify *notify_new(const struct config *c)
+{
+    struct notify *n = must_calloc(sizeof(*n));
+    (void)pthread_mutex_init(&n->lock, NULL);
+    (void)pthread_mutex_init(&n->shown_lock, NULL);
+    n->source = make_source(c->http_addr);
+    event_id(n->instance);
+    notify_follow(n, c);
+    return n;
+}
+
+/* Old queues want to be looked at, too. */
+static bool needs_thread(const struct notify_config *c)
+{
+    return c->targets || access(c->directory, F_OK) == 0;
 }
 
 /* The sink of that name, taken out of the old ones; NULL if there is none. */
@@ -113,12 +217,12 @@ static size_t count_targets(const struct notify_config *c)
     return count;
 }
 
-static void free_sinks(struct notify *n)
+/* Those that nobody has taken out. */
+static void leave_sinks(struct notify *n)
 {
-    for (size_t i = 0; i < n->sink_count; i++) {
+    for (size_t i = 0; i < n->sink_count; i++)
         if (n->sinks[i])
-            sink_free(n->sinks[i]);
-    }
+            sink_leave(n->sinks[i], &n->gone);
     free(n->sinks);
 }
 
@@ -134,7 +238,7 @@ static void follow(struct notify *n, struct notify_config *c)
             s = sink_new(n->sender, c, t);
         sinks[count++] = s;
     }
-    free_sinks(n);
+    leave_sinks(n);
     n->sinks = sinks;
     n->sink_count = count;
     notify_config_free(n->config);
@@ -142,152 +246,18 @@ static void follow(struct notify *n, struct notify_config *c)
     n->next_sweep = 0;
 }
 
-static void hand_out(struct notify *n, struct item *first)
-{
-    struct item *next;
-    for (struct item *item = first; item; item = next) {
-        next = item->next;
-        for (size_t i = 0; i < n->sink_count; i++)
-            sink_add(n->sinks[i], item->action, item->media_type, span_from(item->json, item->n));
-        free(item);
-    }
-    for (size_t i = 0; i < n->sink_count; i++)
-        sink_flush(n->sinks[i]);
-}
-
-static void sweep(struct notify *n, uint64_t now)
-{
-    if (now < n->next_sweep)
-        return;
-    notify_sweep(n->config);
-    n->next_sweep = now + SWEEP_MS;
-}
-
-/* In how many ms there is something to do again. */
-static uint64_t work(struct notify *n, bool begin)
-{
-    uint64_t now = now_ms(), wait = SWEEP_MS;
-    for (size_t i = 0; i < n->sink_count; i++) {
-        uint64_t ms = sink_work(n->sinks[i], now, begin);
-        wait = ms < wait ? ms : wait;
-    }
-    sweep(n, now);
-    return wait;
-}
-
-static void free_shown(struct shown *shown, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        free(shown[i].name);
-    free(shown);
-}
-
-static void show(struct notify *n)
-{
-    struct shown *shown = must_calloc((n->sink_count + 1) * sizeof(*shown));
-    for (size_t i = 0; i < n->sink_count; i++) {
-        const char *name = sink_name(n->sinks[i]);
-        shown[i].name = must_alloc(strlen(name) + 1);
-        memcpy(shown[i].name, name, strlen(name) + 1);
-        sink_counts(n->sinks[i], &shown[i].counts);
-    }
-    (void)pthread_mutex_lock(&n->lock);
-    struct shown *old = n->shown;
-    size_t old_count = n->shown_count;
-    n->shown = shown;
-    n->shown_count = n->sink_count;
-    (void)pthread_mutex_unlock(&n->lock);
-    free_shown(old, old_count);
-}
-
-static void *run(void *arg)
-{
-    struct notify *n = arg;
-    for (;;) {
-        struct orders o = take_orders(n);
-        if (o.config)
-            follow(n, o.config);
-        hand_out(n, o.first);
-        uint64_t wait = work(n, !o.stopping && !o.closing);
-        show(n);
-        if (o.closing)
-            break;
-        sender_work(n->sender, (int)wait);
-    }
-    free_sinks(n);
-    notify_config_free(n->config);
-    return NULL;
-}
-
-/* ---- The loop's side. ------------------------------------------------------------------- */
-
-/* Signals are the loop's. */
-static void start_thread(struct notify *n)
-{
-    sigset_t all, before;
-    if (!n->sender)
-        n->sender = sender_new();
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    n->running = pthread_create(&n->thread, NULL, run, n) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (n->running)
-        return;
-    log_error("notifications: no thread can be made: nobody is told of anything");
-    n->listening = false;
-}
-
-static void free_items(struct item *first)
-{
-    struct item *next;
-    for (struct item *item = first; item; item = next) {
-        next = item->next;
-        free(item);
-    }
-}
-
-/* "host:port", as the registry image makes it. */
-static char *make_source(const char *addr)
-{
-    char host[256] = "";
-    struct span before, port;
-    struct buf b;
-    buf_init(&b);
-    (void)gethostname(host, sizeof(host) - 1);
-    buf_add_str(&b, host);
-    if (span_cut_last(span_of(addr), ':', &before, &port))
-        buf_printf(&b, ":%.*s", SPAN_ARG(port));
-    return b.p;
-}
-
-struct notify *notify_new(const struct config *c)
-{
-    struct notify *n = must_calloc(sizeof(*n));
-    (void)pthread_mutex_init(&n->lock, NULL);
-    n->orders.end = &n->orders.first;
-    n->source = make_source(c->http_addr);
-    event_id(n->instance);
-    notify_follow(n, c);
-    return n;
-}
-
-/* Old queues want to be looked at, too. */
-static bool needs_thread(const struct notify_config *c)
-{
-    return c->targets || access(c->directory, F_OK) == 0;
-}
-
 void notify_follow(struct notify *n, const struct config *c)
 {
     struct notify_config *config = NULL;
     if (notify_config_make(c, &config, NULL) != RC_OK)
         return; /* checked when the settings were loaded */
+    bool needed = n->running || needs_thread(config);
     n->references = c->notify_references;
     n->listening = config->targets != NULL;
-    bool needed = n->running || needs_thread(config);
+    if (needed && !n->sender)
+        n->sender = sender_new();
     (void)pthread_mutex_lock(&n->lock);
-    notify_config_free(n->orders.config);
-    n->orders.config = config;
+    follow(n, config);
     (void)pthread_mutex_unlock(&n->lock);
     if (needed && !n->running)
         start_thread(n);
@@ -297,18 +267,14 @@ void notify_follow(struct notify *n, const struct config *c)
 
 void notify_stop(struct notify *n)
 {
-    (void)pthread_mutex_lock(&n->lock);
-    n->orders.stopping = true;
-    (void)pthread_mutex_unlock(&n->lock);
+    atomic_store(&n->stopping, true);
     if (n->running)
         sender_wake(n->sender);
 }
 
 static void end_thread(struct notify *n)
 {
-    (void)pthread_mutex_lock(&n->lock);
-    n->orders.closing = true;
-    (void)pthread_mutex_unlock(&n->lock);
+    atomic_store(&n->closing, true);
     sender_wake(n->sender);
     (void)pthread_join(n->thread, NULL);
 }
@@ -319,11 +285,13 @@ void notify_free(struct notify *n)
         return;
     if (n->running)
         end_thread(n);
+    leave_sinks(n);
+    free_gone(n);
     sender_free(n->sender);
-    free_items(n->orders.first);
-    notify_config_free(n->orders.config);
+    notify_config_free(n->config);
     free_shown(n->shown, n->shown_count);
     (void)pthread_mutex_destroy(&n->lock);
+    (void)pthread_mutex_destroy(&n->shown_lock);
     free(n->source);
     free(n);
 }
@@ -348,38 +316,17 @@ struct events *notify_events(const struct notify *n, const struct http_head *hea
     return e;
 }
 
-static struct item *item_of(const struct event_text *t)
-{
-    struct item *item = must_alloc(sizeof(*item) + t->json.n);
-    *item = (struct item){.action = t->action, .media_type = t->media_type, .n = t->json.n};
-    memcpy(item->json, t->json.p, t->json.n);
-    return item;
-}
-
-/* Appends it for the thread; false if too much waits for that. */
-static bool put_in(struct orders *o, struct item *item)
-{
-    if (o->bytes + item->n > INBOX_MAX)
-        return false;
-    *o->end = item;
-    o->end = &item->next;
-    o->bytes += item->n;
-    return true;
-}
-
 void notify_take(struct notify *n, struct events *e)
 {
     if (!e || !e->first)
         return;
-    for (const struct event_text *t = e->first; t; t = t->next) {
-        struct item *item = item_of(t);
-        (void)pthread_mutex_lock(&n->lock);
-        bool put = put_in(&n->orders, item);
-        n->lost += !put;
-        (void)pthread_mutex_unlock(&n->lock);
-        if (!put)
-            free(item);
+    (void)pthread_mutex_lock(&n->lock);
+    for (size_t i = 0; i < n->sink_count; i++) {
+        for (const struct event_text *t = e->first; t; t = t->next)
+            sink_add(n->sinks[i], t->action, t->media_type, t->json);
+        sink_flush(n->sinks[i]);
     }
+    (void)pthread_mutex_unlock(&n->lock);
     e->first = e->last = NULL;
     sender_wake(n->sender);
 }
@@ -445,13 +392,13 @@ static void print_metrics(const struct notify *n, struct buf *b)
         add_codes(b, &n->shown[i]);
     add_type(b, "dropped_total", "counter", "The number of events that found the queue full");
     for (size_t i = 0; i < n->shown_count; i++)
-        add_sample(b, "dropped_total", "", n->shown[i].name, n->shown[i].counts.dropped + n->lost);
+        add_sample(b, "dropped_total", "", n->shown[i].name, n->shown[i].counts.dropped);
 }
 
 void notify_metrics(struct notify *n, struct buf *text)
 {
-    (void)pthread_mutex_lock(&n->lock);
+    (void)pthread_mutex_lock(&n->shown_lock);
     if (n->shown_count > 0)
         print_metrics(n, text);
-    (void)pthread_mutex_unlock(&n->lock);
+    (void)pthread_mutex_unlock(&n->shown_lock);
 }

@@ -14,6 +14,7 @@
 enum { WAIT_MAX_MS = 60 * 1000, DOUBLINGS_MAX = 16 };
 
 struct sink {
+    struct sink *next; /* of those that are gone */
     const struct notify_target *target;
     uint64_t events_max, bytes_max;
     char *name;
@@ -58,13 +59,23 @@ struct sink *sink_new(struct sender *sender, const struct notify_config *c,
     return s;
 }
 
-void sink_free(struct sink *s)
+void sink_leave(struct sink *s, struct sink **gone)
 {
-    post_free(s->post);
     queue_close(&s->queue);
-    buf_fini(&s->body);
-    free(s->name);
-    free(s);
+    s->next = *gone;
+    *gone = s;
+}
+
+void sinks_free(struct sink *gone)
+{
+    while (gone) {
+        struct sink *s = gone;
+        gone = s->next;
+        post_free(s->post);
+        buf_fini(&s->body);
+        free(s->name);
+        free(s);
+    }
 }
 
 /* Another address deserves another chance. */

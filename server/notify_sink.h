@@ -5,7 +5,8 @@
  * 2xx or 3xx. A failure is followed by the next try at once; after `threshold` of them in a row by
  * a wait of `backoff`, twice as long each time.
  *
- * One thread.
+ * One thread at a time. What waits for anything but the disk is the thread's that sends:
+ * sinks_free.
  */
 #ifndef SERVER_NOTIFY_SINK_H
 #define SERVER_NOTIFY_SINK_H
@@ -30,7 +31,10 @@ struct sink;
 /* The target is borrowed until sink_follow gives it another one. */
 struct sink *sink_new(struct sender *s, const struct notify_config *c,
                       const struct notify_target *t);
-void sink_free(struct sink *s); /* the events stay on the disk */
+/* It is used no more, and put in front of a list; the events stay on the disk. */
+void sink_leave(struct sink *s, struct sink **gone);
+/* All of such a list. May wait for the end of a request. */
+void sinks_free(struct sink *gone);
 void sink_follow(struct sink *s, const struct notify_config *c, const struct notify_target *t);
 
 const char *sink_name(const struct sink *s);

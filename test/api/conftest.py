@@ -9,6 +9,7 @@ from harness.admin import Admin
 from harness.configured import ConfiguredServer
 from harness.place import scratch_folder
 from harness.server import Server
+from harness.sink import Sink
 from harness.tls import Authority
 from harness.volume import Volume
 
@@ -106,3 +107,21 @@ def pair(authority):
 def volume_of():
     """volume_of(server): for a test with a server of its own."""
     return lambda server: Volume(server.root)
+
+
+@pytest.fixture
+def make_sink():
+    """make_sink(port=…) is a receiver of events."""
+    sinks = []
+
+    def make(**options):
+        sinks.append(Sink(**options))
+        return sinks[-1]
+    yield make
+    for sink in sinks:
+        sink.close()
+
+
+@pytest.fixture
+def sink(make_sink):
+    return make_sink()

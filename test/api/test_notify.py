@@ -15,7 +15,7 @@ from harness.content import sha256
 from harness.process import free_port
 from harness.push import (OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, index, push_blob, push_image, push_manifest,
                           start_upload, with_query)
-from harness.sink import Sink
+from harness.sink import digests, patient, short, told_to
 from harness.tls import Authority
 from harness.waiting import wait_until
 from harness.wire import Client
@@ -23,40 +23,6 @@ from harness.wire import Client
 OCTETS = "application/octet-stream"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,9}Z")
-
-
-@pytest.fixture
-def make_sink():
-    sinks = []
-
-    def make(**options):
-        sinks.append(Sink(**options))
-        return sinks[-1]
-    yield make
-    for sink in sinks:
-        sink.close()
-
-
-@pytest.fixture
-def sink(make_sink):
-    return make_sink()
-
-
-def told_to(*endpoints):
-    """The setting; each is a dictionary, or a sink."""
-    endpoints = [{"name": f"sink{i}", "url": e.url} if isinstance(e, Sink) else e for i, e in enumerate(endpoints)]
-    return {"REGISTRY_NOTIFICATIONS_ENDPOINTS": json.dumps(endpoints)}
-
-
-def patient(url, **more):
-    """An endpoint that is tried again soon, and has time to answer."""
-    return {"name": "patient", "url": url, "timeout": "30s", "threshold": 1, "backoff": "10ms", **more}
-
-
-def short(event):
-    """What tells events apart."""
-    target = event["target"]
-    return event["action"], target["repository"], target.get("tag") or target.get("digest")
 
 
 def metric(server, name, **labels):
@@ -248,10 +214,6 @@ def test_over_tls(start, make_sink, scratch):
 
 def push_many(client, count, begin=0):
     return [push_blob(client, "many", b"%d" % number) for number in range(begin, begin + count)]
-
-
-def digests(events):
-    return [event["target"]["digest"] for event in events]
 
 
 def test_an_endpoint_that_is_down(start, make_sink):

@@ -33,6 +33,7 @@ class Sink:
         self.status = 200
         self.statuses = []
         self.answer_headers = {}
+        self.holding = False  # an event has come that is not answered
         self.going = threading.Event()
         self.going.set()
         self.listener = Listener({"POST": self._take}, port, certificate)
@@ -43,7 +44,9 @@ class Sink:
         with self.lock:
             self.arrived.append(Arrived(request.path, request.headers, body))
             status = self.statuses.pop(0) if self.statuses else self.status
-        self.going.wait()
+        if not self.going.is_set():
+            self.holding = True
+            self.going.wait()
         request.send_response(status)
         for name, value in self.answer_headers.items():
             request.send_header(name, value)
@@ -55,6 +58,7 @@ class Sink:
         return f"{self.listener.url}/events"
 
     def hold(self):
+        self.holding = False
         self.going.clear()
 
     def release(self):
@@ -75,3 +79,24 @@ class Sink:
         """The first `count` events, as soon as so many have arrived."""
         wait_until(lambda: len(self.all()) >= count, f"{count} events", timeout=timeout)
         return self.events()
+
+
+def told_to(*endpoints):
+    """The setting; each is a dictionary, or a sink."""
+    endpoints = [{"name": f"sink{i}", "url": e.url} if isinstance(e, Sink) else e for i, e in enumerate(endpoints)]
+    return {"REGISTRY_NOTIFICATIONS_ENDPOINTS": json.dumps(endpoints)}
+
+
+def patient(url, **more):
+    """An endpoint that is tried again soon, and has time to answer."""
+    return {"name": "patient", "url": url, "timeout": "30s", "threshold": 1, "backoff": "10ms", **more}
+
+
+def short(event):
+    """What tells events apart."""
+    target = event["target"]
+    return event["action"], target["repository"], target.get("tag") or target.get("digest")
+
+
+def digests(events):
+    return [event["target"]["digest"] for event in events]
