@@ -33,8 +33,7 @@ static void replay(const char *directory, const char *name)
     struct buf b;
     buf_init(&b);
     HOLDS(snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path));
-    (void)printf("%s\n", path);
-    (void)fflush(stdout);
+    (void)fprintf(stderr, "%s\n", path);
     read_file(path, &b);
     struct span copy = copy_new(buf_span(&b));
     (void)LLVMFuzzerTestOneInput((const uint8_t *)copy.p, copy.n);

@@ -23,6 +23,7 @@
 
 #include "lib/log.h"
 #include "server/tls.h"
+#include "test/place.h"
 
 enum { TURNS_MAX = 60000 }; /* about a minute: something that never comes fails the test */
 
@@ -31,8 +32,8 @@ static char last_head[8192];
 void rig_init(struct rig *r)
 {
     log_setup(LOG_WARN, LOG_TEXT, STDERR_FILENO);
-    *r = (struct rig){.root = "/tmp/registry-loop-XXXXXX"};
-    assert_non_null(mkdtemp(r->root));
+    *r = (struct rig){.root = ""};
+    assert_true(place_make(r->root, sizeof(r->root), "loop"));
     (void)snprintf(r->socket, sizeof(r->socket), "%s/run/admin.sock", r->root);
     assert_int_equal(store_open(r->root, &r->store, NULL), RC_OK);
     r->config = (struct config){.http_addr = "127.0.0.1:0",
@@ -58,8 +59,8 @@ void rig_init(struct rig *r)
 /* The server's side is made of options, as in a server. */
 static void open_tls(struct rig *r)
 {
-    char folder[128], text[512], path[256];
-    struct config_sources from = {.path = path, .env = (char *[]){NULL}};
+    static char *const no_env[] = {NULL};
+    char folder[192], text[640], path[256];
     (void)snprintf(folder, sizeof(folder), "%s/tls", r->root);
     assert_int_equal(mkdir(folder, 0700), 0);
     (void)snprintf(text, sizeof(text),
@@ -72,7 +73,9 @@ static void open_tls(struct rig *r)
     assert_non_null(file);
     (void)fprintf(file, "[http.tls]\ncertificate = %s/certificate\nkey = %s/key\n", folder, folder);
     assert_int_equal(fclose(file), 0);
-    assert_int_equal(config_load(&from, &r->tls_config, NULL), RC_OK);
+    r->from = (struct config_sources){.path = path, .env = no_env};
+    assert_int_equal(config_load(&r->from, &r->tls_config, NULL), RC_OK);
+    r->from.path = NULL; /* it is read */
     assert_int_equal(tls_open(r->tls_config, &r->settings.tls, NULL), RC_OK);
 }
 

@@ -11,12 +11,13 @@
 #include "server/server.h"
 
 struct rig {
-    char root[64];
-    char socket[128];
+    char root[128];
+    char socket[192];
     struct config config;
-    struct config *tls_config; /* what its TLS was made of */
-    struct ssl_ctx_st *tls;    /* the clients'; NULL: they and the server speak plainly */
-    struct settings settings;  /* the test is a user of them to the end: nobody frees them */
+    struct config *tls_config;  /* what its TLS was made of … */
+    struct config_sources from; /* … which keeps these */
+    struct ssl_ctx_st *tls;     /* the clients'; NULL: they and the server speak plainly */
+    struct settings settings;   /* the test is a user of them to the end: nobody frees them */
     struct store *store;
     struct server server;
 };

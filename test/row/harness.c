@@ -19,11 +19,12 @@
 #include "server/error.h"
 #include "server/run.h"
 #include "server/scrub.h"
+#include "test/place.h"
 
 void bench_init(struct bench *b)
 {
-    *b = (struct bench){.root = "/tmp/registry-row-XXXXXX"};
-    assert_non_null(mkdtemp(b->root));
+    *b = (struct bench){.root = ""};
+    assert_true(place_make(b->root, sizeof(b->root), "row"));
     assert_int_equal(store_open(b->root, &b->store, NULL), RC_OK);
     b->config = (struct config){.delete_enabled = true,
                                 .catalog_max = 1000,

@@ -14,7 +14,7 @@
 struct auth;
 
 struct bench {
-    char root[64]; /* the store's directory */
+    char root[128]; /* the store's directory */
     struct store *store;
     struct config config;
     enum door door;      /* where calls come in */
