@@ -38,8 +38,9 @@ static void age(struct scene *s)
     pins_pass_time(&s->shelf.store->pins, 2 * HOUR_MS);
 }
 
-static void take_away(struct scene *s)
+static void take_away(void *ctx)
 {
+    struct scene *s = ctx;
     shelf_fini(&s->shelf);
 }
 
@@ -455,6 +456,55 @@ static void test_promise_of_what_is_moved_aside(void **state)
                                        .after = check_told});
 }
 
+/* ---- What is deleted while links are looked at is not missing. --------------------------- */
+
+static void look_at_links(void *ctx)
+{
+    struct verify_report behind_all_data = {.started = 1};
+    struct verify_options o = {.before = &behind_all_data};
+    struct scene *s = ctx;
+    struct digest last = {.alg = DIGEST_SHA512};
+    memset(last.bytes, -1, sizeof(last.bytes));
+    behind_all_data.position = digest_print(&last);
+    struct verify *v = verify_begin(s->shelf.store, &o);
+    while (verify_step(v, UINT64_MAX, UINT64_MAX) == GC_MORE)
+        ;
+    struct verify_report r = *verify_report(v);
+    verify_end(v);
+    if (r.finding_count > 0)
+        print_error("%s: %s\n", r.findings[0].what, r.findings[0].reason);
+    must(s, r.outcome == GC_DONE && r.repositories <= 1, "the verification failed");
+    must(s, r.finding_count == 0, "something is missing that was deleted");
+}
+
+static void tagged_tree(void *ctx)
+{
+    struct scene *s = ctx;
+    shelf_init(&s->shelf);
+    s->shelf.options.delete_untagged = true;
+    s->child = push_image(&s->shelf, "app", NULL, IMAGE(1, 2));
+    s->index = push_index(&s->shelf, "app", "1", &s->child, 1);
+    age(s);
+}
+
+/* Parents first, as clients have to. */
+static void delete_tree_and_collect(void *ctx)
+{
+    struct scene *s = ctx;
+    delete_manifest(&s->shelf, "app", &s->index);
+    delete_manifest(&s->shelf, "app", &s->child);
+    collect(ctx);
+}
+
+static void test_delete_while_links_are_looked_at(void **state)
+{
+    (void)state;
+    explore("links", &(struct turns){.before = tagged_tree,
+                                     .actors = {look_at_links, delete_tree_and_collect},
+                                     .actor_count = 2,
+                                     .after = take_away});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_delete_of_what_is_collected),
         cmocka_unit_test(test_push_of_what_is_moved_aside),
         cmocka_unit_test(test_promise_of_what_is_moved_aside),
+        cmocka_unit_test(test_delete_while_links_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
