@@ -334,6 +334,17 @@ static bool take_suspect(struct verify *v)
     return true;
 }
 
+static void next_in_turn(struct verify *v)
+{
+    bool more = v->options.scope == VERIFY_EVERYTHING;
+    if (more && v->report.phase == VERIFY_DATA)
+        next_data(v);
+    else if (more)
+        more = verify_links_step(v);
+    if (!more)
+        v->report.phase = VERIFY_OVER;
+}
+
 static enum gc_next one_thing(struct verify *v)
 {
     struct verify_report *r = &v->report;
@@ -344,14 +355,8 @@ static enum gc_next one_thing(struct verify *v)
     if (v->reading.open) {
         found_damage(v, "", NULL);
         leave(v);
-    } else if (take_suspect(v)) {
-        return GC_MORE;
-    } else if (v->options.scope == VERIFY_SUSPECTS) {
-        r->phase = VERIFY_OVER;
-    } else if (r->phase == VERIFY_DATA) {
-        next_data(v);
-    } else if (!verify_links_step(v)) {
-        r->phase = VERIFY_OVER;
+    } else if (!take_suspect(v)) {
+        next_in_turn(v);
     }
     return r->phase == VERIFY_OVER ? GC_END : GC_MORE;
 }

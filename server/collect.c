@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gc/gc.h"
@@ -18,13 +17,6 @@
 #include "server/remote.h"
 
 enum { SLICE_US = 100 * 1000 };
-
-static void wait_ms(unsigned ms)
-{
-    const long ms_ns = 1000 * 1000;
-    struct timespec t = {.tv_nsec = ms * ms_ns};
-    (void)nanosleep(&t, NULL);
-}
 
 static void print_line(void *ctx, const char *text)
 {
@@ -59,7 +51,7 @@ static void run_to_end(struct gc *gc, struct progress *p)
     while ((next = gc_step(gc, SLICE_US)) != GC_END) {
         draw(p, gc_report(gc));
         if (next == GC_PAUSE)
-            wait_ms(GC_PAUSE_MS);
+            progress_wait(GC_PAUSE_MS);
     }
     progress_erase(p);
     (void)fflush(stdout);

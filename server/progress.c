@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/log.h"
@@ -63,4 +64,12 @@ void progress_line(struct progress *p, struct span line)
     } else {
         (void)printf("%.*s\n", SPAN_ARG(line));
     }
+}
+
+void progress_wait(unsigned ms)
+{
+    const unsigned second_ms = 1000;
+    const long ms_ns = 1000L * 1000;
+    struct timespec t = {.tv_sec = ms / second_ms, .tv_nsec = ms % second_ms * ms_ns};
+    (void)nanosleep(&t, NULL);
 }

@@ -20,6 +20,9 @@ void progress_erase(struct progress *p);
 /* A line of the run, on standard output; one that begins with a tab goes to the log. */
 void progress_line(struct progress *p, struct span line);
 
+/* Until there may be more to tell. */
+void progress_wait(unsigned ms);
+
 /* "1.5 GiB" */
 struct progress_size {
     char s[32];

@@ -7,7 +7,6 @@
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "server/admin_client.h"
 
@@ -27,12 +26,6 @@ struct seen {
     bool running;
     uint64_t run;
 };
-
-static void wait_a_moment(void)
-{
-    struct timespec t = {.tv_nsec = POLL_MS * 1000L * 1000};
-    (void)nanosleep(&t, NULL);
-}
 
 /* ---- JSON. ------------------------------------------------------------------------------ */
 
@@ -97,7 +90,7 @@ static enum rc wait_for_other(const struct remote *r)
     struct seen seen = {.running = true};
     enum rc rc = RC_OK;
     while (rc == RC_OK && seen.running) {
-        wait_a_moment();
+        progress_wait(POLL_MS);
         rc = look(r, &seen);
     }
     progress_erase(r->progress);
@@ -157,7 +150,7 @@ static enum rc follow(struct remote *r)
 {
     struct seen seen = {.running = true, .run = r->run};
     while (seen.running && seen.run == r->run) {
-        wait_a_moment();
+        progress_wait(POLL_MS);
         enum rc rc = look(r, &seen);
         /* Lines after the look: when that says the run is over, all of them are there. */
         if (rc == RC_OK && r->task->lines && seen.run == r->run)

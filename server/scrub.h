@@ -43,7 +43,7 @@ void scrub_free(struct scrub *s);
 
 /* One on demand. RC_VERIFY_RUNNING; RC_UNAVAILABLE after scrub_close. Blocks if lines are wanted:
  * not on the loop. */
-enum rc scrub_start(struct scrub *s, const struct scrub_request *r, struct fault *f) MUST_CHECK;
+enum rc scrub_start(struct scrub *s, const struct scrub_request *q, struct fault *f) MUST_CHECK;
 /* The one on demand, if there is one, ends after its slice. */
 void scrub_stop(struct scrub *s);
 /* From the next slice on. */

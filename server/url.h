@@ -13,8 +13,8 @@ struct span url_public(const struct config *config);
 /* http.prefix without its last slash: what stands before "/v2/" in every path. */
 struct span url_prefix(const struct config *config);
 
-/* What stands before "/v2/" in a Location: http.host alone, which says itself what path clients see;
- * else "scheme://host" and the prefix, or the prefix alone for a relative one. In this order:
+/* What stands before "/v2/" in a Location: http.host alone, which says itself what path clients
+ * see; else "scheme://host" and the prefix, or the prefix alone for a relative one. In this order:
  * relative if http.relativeurls; what a proxy says in Forwarded (RFC 7239), or else in
  * X-Forwarded-Proto and X-Forwarded-Host; the Host header, and https if the client came by TLS.
  * What is not a host and port gives a relative Location. */

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "gc/verify.h"
@@ -67,13 +66,6 @@ static void print_line(void *ctx, const char *text)
     (void)fflush(stdout);
 }
 
-static void wait_ms(unsigned ms)
-{
-    const long ms_ns = 1000 * 1000;
-    struct timespec t = {.tv_nsec = ms * ms_ns};
-    (void)nanosleep(&t, NULL);
-}
-
 static void run_to_end(struct task *t, struct verify *v)
 {
     enum gc_next next;
@@ -82,7 +74,7 @@ static void run_to_end(struct task *t, struct verify *v)
         t->report = *verify_report(v);
         draw(t);
         if (next == GC_PAUSE)
-            wait_ms(GC_PAUSE_MS);
+            progress_wait(GC_PAUSE_MS);
     } while (next != GC_END);
 }
 
