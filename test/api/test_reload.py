@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from harness import htpasswd, process
-from harness.admin import Admin
+from harness.admin import Admin, Verifier
 from harness.configured import KEPT, RELOADED
 from harness.content import sha256
 from harness.push import push_blob, push_image, start_upload, with_query
@@ -103,6 +103,8 @@ ROWS = [
     ("gc.delete_untagged", {"gc.interval": SOON}, None, "true", log_has(COLLECTED, "untagged"), False, True),
     ("gc.grace", {}, None, "1s", blob_is_collected, False, True),
     ("gc.writes", {}, None, "refuse", writes_mode, "hold", "refuse"),
+    ("verify.interval", {}, None, SOON, log_has("verification: started, by itself"), False, True),
+    ("verify.rate", {}, None, "1MiB", lambda s: Verifier(s.root).by_itself()["rate"], 4 << 20, 1 << 20),
     ("log.level", {}, None, "debug", log_has("level=debug"), False, True),
     ("log.formatter", {}, None, "json", log_has('{"', RELOADED), False, True),
     ("log.fields", {}, None, {"place": "here"}, log_has("place=here", RELOADED), False, True),
@@ -192,6 +194,22 @@ def test_each_option_that_a_reload_changes_is_tested():
     tested = {row[0] for row in ROWS} | TESTED_BELOW | WITHOUT_EFFECT | SEEN_BY_NOBODY
     missing = {key for key in reloaded - tested if not key.startswith(TESTED_ELSEWHERE)}
     assert not missing, f"add a row for each, or say where it is tested: {sorted(missing)}"
+
+
+def test_a_verification_stops_and_goes_on(configured):
+    """When it is switched off and on again."""
+    server = configured({"verify.interval": "0", "verify.rate": "64KiB"})  # one blob in a second
+    verifier = Verifier(server.root)
+    for number in range(6):
+        push_blob(server.client(), REPO, b"%d" % number)
+    server.reload({"verify.interval": "1s", "verify.rate": "64KiB"})
+    begun = wait_until(lambda: verifier.by_itself()["report"], "a pass")
+    server.reload({"verify.interval": "0"})
+    wait_until(lambda: not verifier.by_itself()["running"], "its stopping")
+    assert verifier.by_itself()["last"] is None
+    server.reload({"verify.interval": "1s", "verify.rate": "0"})
+    last = wait_until(lambda: verifier.by_itself()["last"], "its end")
+    assert (last["started"], last["blobs"]) == (begun["started"], 6)
 
 
 # addresses
