@@ -54,19 +54,20 @@ struct tree dir_tree(const struct dir *d)
     return (struct tree){.fd = dirfd(d->dir), .lock = -1};
 }
 
-/* Some file systems do not say what an entry is. */
-static enum dir_entry kind_of(int dirfd, const struct dirent *e)
+/* Some file systems do not say what an entry is. What has gone meanwhile may be taken for a file;
+ * what cannot be looked at may not: there could be a directory with all that counts. */
+static enum rc kind_of(int dirfd, const struct dirent *e, enum dir_entry *out, struct fault *f)
 {
-    struct stat st;
-    if (e->d_type == DT_DIR)
-        return DIR_ENTRY_DIR;
-    if (e->d_type == DT_LNK)
-        return DIR_ENTRY_LINK;
-    if (e->d_type != DT_UNKNOWN || fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return DIR_ENTRY_FILE;
+    struct stat st = {.st_mode = DTTOIF(e->d_type)};
+    if (e->d_type == DT_UNKNOWN && fstatat(dirfd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        enum rc rc = fault_errno(f, errno, "stat", e->d_name);
+        if (rc != RC_NOT_FOUND)
+            return rc;
+    }
+    *out = S_ISDIR(st.st_mode) ? DIR_ENTRY_DIR : DIR_ENTRY_FILE;
     if (S_ISLNK(st.st_mode))
-        return DIR_ENTRY_LINK;
-    return S_ISDIR(st.st_mode) ? DIR_ENTRY_DIR : DIR_ENTRY_FILE;
+        *out = DIR_ENTRY_LINK;
+    return RC_OK;
 }
 
 enum rc dir_next(struct dir *d, const char **name, enum dir_entry *kind, struct fault *f)
@@ -79,8 +80,7 @@ enum rc dir_next(struct dir *d, const char **name, enum dir_entry *kind, struct 
             return errno ? fault_errno(f, errno, "list", "a directory") : RC_NOT_FOUND;
     } while (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0);
     *name = e->d_name;
-    *kind = kind_of(dirfd(d->dir), e);
-    return RC_OK;
+    return kind_of(dirfd(d->dir), e, kind, f);
 }
 
 enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,

@@ -78,25 +78,6 @@ static void pop(struct walk *w)
     dir_close(w->levels[--w->depth].dir);
 }
 
-/* The next directory of the deepest level. RC_NOT_FOUND at its end. */
-static enum rc next_dir(struct walk *w, struct path *out, const char **name)
-{
-    struct level *top = &w->levels[w->depth - 1];
-    enum dir_entry kind;
-    struct file_info info;
-    for (;;) {
-        enum rc rc = dir_next(top->dir, name, &kind, NULL);
-        if (rc != RC_OK)
-            return rc;
-        *out = layout_below(top->path, *name);
-        if (kind == DIR_ENTRY_DIR)
-            return RC_OK;
-        if (kind == DIR_ENTRY_LINK && file_stat(&w->store->tree, out->s, &info, NULL) == RC_OK &&
-            info.is_dir)
-            return RC_OK;
-    }
-}
-
 /* ---- What is found. --------------------------------------------------------------------- */
 
 static bool found_bad(struct walk *w, enum found_state state, struct found *out)
@@ -119,6 +100,39 @@ static void leave(struct walk *w, enum rc rc)
         keep_reason(w, "the directory cannot be read", NULL);
     }
     pop(w);
+}
+
+/* Does a symbolic link lead to a directory? RC_NOT_FOUND: no. */
+static enum rc follow(struct walk *w, const struct path *link)
+{
+    struct file_info info;
+    enum rc rc = file_stat(&w->store->tree, link->s, &info, NULL);
+    if (rc == RC_OK)
+        return info.is_dir ? RC_OK : RC_NOT_FOUND;
+    if (rc != RC_NOT_FOUND) {
+        keep_name(w, span_of(link->s));
+        keep_reason(w, "the symbolic link cannot be followed", NULL);
+    }
+    return rc;
+}
+
+/* The next directory of the deepest level. RC_NOT_FOUND: that one has no more, and is left. */
+static enum rc next_dir(struct walk *w, struct path *out, const char **name)
+{
+    struct level *top = &w->levels[w->depth - 1];
+    enum dir_entry kind;
+    for (;;) {
+        enum rc rc = dir_next(top->dir, name, &kind, NULL);
+        if (rc != RC_OK) {
+            leave(w, rc);
+            return rc;
+        }
+        *out = layout_below(top->path, *name);
+        if (kind == DIR_ENTRY_DIR)
+            return RC_OK;
+        if (kind == DIR_ENTRY_LINK && (rc = follow(w, out)) != RC_NOT_FOUND)
+            return rc;
+    }
 }
 
 static bool is_there(struct walk *w, struct path path)
@@ -163,8 +177,6 @@ static bool step_repo(struct walk *w, struct found *out)
         return false;
     if (rc == RC_OK)
         rc = enter(w, &path);
-    else
-        leave(w, rc);
     if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_repo(w, &path)))
         return false;
     if (rc != RC_OK)
@@ -303,9 +315,7 @@ static bool step_thing(struct walk *w, struct found *out)
     struct path path;
     const char *entry;
     enum rc rc = next_dir(w, &path, &entry);
-    if (rc != RC_OK) {
-        leave(w, rc);
-    } else {
+    if (rc == RC_OK) {
         keep_name(w, span_of(entry));
         if (w->depth == depth_of(w->kind))
             return look_at(w, entry, out);
