@@ -15,6 +15,7 @@ struct search {
     const struct digest *subject;
     enum digest_alg alg; /* of the manifests being looked through */
     struct arena *arena; /* of what is found */
+    struct fault *fault;
     struct referrer *items;
     size_t count, cap;
 };
@@ -43,27 +44,31 @@ static bool may_have_subject(struct span json)
     return json.n > 0 && memmem(json.p, json.n, word, sizeof(word) - 1) != NULL;
 }
 
-static void look_at(struct search *s, const struct digest *d)
+static enum rc look_at(struct search *s, const struct digest *d)
 {
     struct arena a; /* a repository may have thousands: each one's memory goes at once */
     struct span bytes;
     struct oci_manifest m;
     arena_init(&a);
-    if (document_get(s->store, d, &a, &bytes, NULL) == RC_OK && may_have_subject(bytes) &&
+    enum rc rc = document_get(s->store, d, &a, &bytes, s->fault);
+    if (rc == RC_OK && may_have_subject(bytes) &&
         oci_parse(bytes, SPAN(""), &a, &m, NULL) == RC_OK && m.has_subject &&
         digest_eq(&m.subject, s->subject))
         add(s, d, bytes.n, &m);
     arena_fini(&a);
+    return rc;
 }
 
 static enum rc look_at_entry(void *ctx, const char *name, bool is_dir)
 {
     struct search *s = ctx;
     struct digest d, linked;
-    if (is_dir && digest_from_hex(s->alg, span_of(name), &d) &&
-        link_get(s->store, layout_revision_link(s->repo, &d).s, &linked, NULL) == RC_OK)
-        look_at(s, &d);
-    return RC_OK;
+    if (!is_dir || !digest_from_hex(s->alg, span_of(name), &d))
+        return RC_OK;
+    enum rc rc = link_get(s->store, layout_revision_link(s->repo, &d).s, &linked, s->fault);
+    if (rc == RC_OK)
+        rc = look_at(s, &d);
+    return rc == RC_NOT_FOUND ? RC_OK : rc; /* but a list with a gap would be no answer */
 }
 
 static int by_digest(const void *a, const void *b)
@@ -87,7 +92,7 @@ static void take_found(struct search *s, struct referrers *out)
 enum rc referrer_list(struct store *s, struct name repo, const struct digest *d, struct arena *a,
                       struct referrers *out, struct fault *f)
 {
-    struct search search = {.store = s, .repo = repo, .subject = d, .arena = a};
+    struct search search = {.store = s, .repo = repo, .subject = d, .arena = a, .fault = f};
     enum rc rc = RC_OK;
     for (int alg = 0; rc == RC_OK && alg < DIGEST_ALGS; alg++) {
         search.alg = (enum digest_alg)alg;

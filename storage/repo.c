@@ -20,6 +20,7 @@ struct probe {
     struct path dir;
     struct path (*file_in)(struct path dir); /* the file that makes an entry real */
     bool found;
+    struct fault *fault;
 };
 
 /* Ends the walk, as an outcome, once something is found. */
@@ -30,8 +31,9 @@ static enum rc probe_entry(void *ctx, const char *name, bool is_dir)
     if (!is_dir)
         return RC_OK;
     struct path file = p->file_in(layout_below(p->dir, name));
-    if (file_stat(&p->store->tree, file.s, &info, NULL) != RC_OK)
-        return RC_OK;
+    enum rc rc = file_stat(&p->store->tree, file.s, &info, p->fault);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
     p->found = true;
     return RC_NOT_FOUND;
 }
@@ -39,6 +41,7 @@ static enum rc probe_entry(void *ctx, const char *name, bool is_dir)
 static enum rc probe_dir(struct probe *p, struct path dir, struct fault *f)
 {
     p->dir = dir;
+    p->fault = f;
     enum rc rc = file_list(&p->store->tree, dir.s, probe_entry, p, f);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
