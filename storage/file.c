@@ -36,6 +36,8 @@ enum rc tree_open(struct tree *t, const char *root, struct fault *f)
     t->fd = fd;
     t->lock = -1;
     atomic_init(&t->mkdirs, 0);
+    atomic_init(&t->unsynced, 0);
+    atomic_init(&t->made_good, 0);
     return RC_OK;
 }
 
@@ -81,7 +83,11 @@ void tree_unlock(struct tree *t)
 
 enum rc tree_sync(struct tree *t, struct fault *f)
 {
-    if (syncfs(t->fd) != 0)
+    /* That others' data has found no room is told here, too; and once. */
+    int failed = syncfs(t->fd);
+    if (failed && (errno == ENOSPC || errno == EDQUOT))
+        failed = syncfs(t->fd);
+    if (failed)
         return fault_errno(f, errno, "sync", "the file system");
     return RC_OK;
 }
@@ -308,7 +314,22 @@ static enum rc sync_dir(struct tree *t, const char *path, struct fault *f)
 static enum rc sync_if_there(struct tree *t, const char *dir, struct fault *f)
 {
     enum rc rc = sync_dir(t, dir, f);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
+    if (rc == RC_OK || rc == RC_NOT_FOUND)
+        return RC_OK;
+    atomic_fetch_add(&t->unsynced, 1);
+    return rc;
+}
+
+/* What somebody failed to sync is found there by whoever comes next, and taken to be synced. */
+static enum rc sync_rest(struct tree *t, struct fault *f)
+{
+    unsigned failures = atomic_load(&t->unsynced);
+    if (failures == atomic_load(&t->made_good))
+        return RC_OK;
+    enum rc rc = tree_sync(t, f);
+    if (rc == RC_OK)
+        atomic_store(&t->made_good, failures);
+    return rc;
 }
 
 /* Every directory from path up to the tree itself. */
@@ -366,11 +387,15 @@ enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
      * yet. Then "it exists" is not enough, and the whole chain is synced here too. */
     unsigned others = atomic_fetch_add(&t->mkdirs, 1);
     unsigned made = 0;
-    enum rc rc = RC_NOT_FOUND;
+    enum rc rc = sync_rest(t, f);
+    if (rc == RC_OK)
+        rc = RC_NOT_FOUND;
     for (int i = 0; i < TRIES && rc == RC_NOT_FOUND; i++)
         rc = make_missing(t, path, &made, f);
     if (rc == RC_OK)
         rc = others ? sync_chain(t, path, f) : sync_made(t, path, made, f);
+    else if (made > 0)
+        atomic_fetch_add(&t->unsynced, 1);
     atomic_fetch_sub(&t->mkdirs, 1);
     return rc;
 }

@@ -22,6 +22,8 @@ struct tree {
     int fd;
     int lock;           /* -1: none */
     atomic_uint mkdirs; /* calls of file_mkdirs that have made a directory and not yet synced it */
+    /* Times that directories could not be synced, and how many of those are made good since. */
+    atomic_uint unsynced, made_good;
 };
 
 enum rc tree_open(struct tree *t, const char *root, struct fault *f) MUST_CHECK;
