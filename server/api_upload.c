@@ -177,11 +177,14 @@ static enum rc try_mount(struct upload_op *u)
     if (u->mount == MOUNT_NONE)
         return RC_OK;
     const struct name *from = u->mount == MOUNT_FROM ? &u->mount_from : NULL;
-    enum rc rc = blob_mount(u->op.store, from, u->repo, &u->digest, NULL);
+    enum rc rc = blob_mount(u->op.store, from, u->repo, &u->digest, u->op.fault);
     u->done = rc == RC_OK;
     if (u->done)
         tell_mount(u, from);
-    return rc == RC_BLOB_UNKNOWN ? RC_OK : rc;
+    if (rc != RC_BLOB_UNKNOWN)
+        return rc;
+    fault_init(u->op.fault, u->op.arena);
+    return RC_OK;
 }
 
 static enum rc begin_open(struct op *op)

@@ -13,7 +13,7 @@ static enum rc unknown(const struct digest *d, enum rc rc, struct fault *f)
 
 /* The link's digest is the one asked for, except where the registry image left an alias:
  * _layers/sha512/<hex>/link with a sha256 in it. */
-enum rc blob_look(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+enum rc blob_find(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   time_t *linked, struct fault *f)
 {
     struct digest content;
@@ -21,17 +21,16 @@ enum rc blob_look(struct store *s, struct name repo, const struct digest *d, str
     enum rc rc = link_get_timed(s, layout_layer_link(repo, d).s, &content, linked, f);
     if (rc == RC_OK)
         rc = data_stat(s, &content, &info, f);
-    if (rc != RC_OK)
-        return unknown(d, rc, f);
-    *out = (struct blob){.fd = -1, .size = info.size, .digest = content};
-    return RC_OK;
+    if (rc == RC_OK)
+        *out = (struct blob){.fd = -1, .size = info.size, .digest = content};
+    return rc;
 }
 
 enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f)
 {
     time_t ignored;
-    return blob_look(s, repo, d, out, &ignored, f);
+    return unknown(d, blob_find(s, repo, d, out, &ignored, f), f);
 }
 
 /* An alias's content has to stay, too: it is pinned under its own name, and looked for again. */
@@ -51,15 +50,15 @@ enum rc blob_promise(struct store *s, struct name repo, const struct digest *d, 
     struct blob b;
     time_t linked;
     pins_begin(&s->pins, repo.s, PIN_BLOB, d);
-    enum rc rc = blob_look(s, repo, d, &b, &linked, f);
+    enum rc rc = blob_find(s, repo, d, &b, &linked, f);
     if (rc == RC_OK && !digest_eq(&b.digest, d))
-        rc = unknown(d, promise_content(s, repo, &b.digest, f), f);
+        rc = promise_content(s, repo, &b.digest, f);
     if (rc == RC_OK) {
         link_promised(s, layout_layer_link(repo, d).s, linked);
         *out = b;
     }
     pins_end(&s->pins, repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
-    return rc;
+    return unknown(d, rc, f);
 }
 
 enum rc blob_open(struct store *s, struct name repo, const struct digest *d, struct blob *out,

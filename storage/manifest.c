@@ -113,12 +113,13 @@ static enum rc check_references(struct store *s, struct name repo, const struct 
     for (size_t i = 0; i < m->ref_count; i++) {
         const struct oci_descriptor *r = &m->refs[i];
         struct blob b;
+        time_t ignored;
         if (r->role == OCI_CHILD || r->foreign)
             continue;
-        enum rc rc = blob_stat(s, repo, &r->digest, &b, NULL);
+        enum rc rc = blob_find(s, repo, &r->digest, &b, &ignored, f);
         if (rc == RC_OK)
             continue;
-        if (rc != RC_BLOB_UNKNOWN)
+        if (rc != RC_NOT_FOUND)
             return rc;
         first = fault(f, RC_MANIFEST_BLOB_UNKNOWN, "%s", digest_print(&r->digest).s);
     }

@@ -74,8 +74,8 @@ struct lister;
 enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
                        struct lister *gone, struct fault *f) MUST_CHECK;
 
-/* Looks at a link and the data behind it. */
-enum rc blob_look(struct store *s, struct name repo, const struct digest *d, struct blob *out,
+/* Looks at a link and the data behind it. RC_NOT_FOUND, without words, if one is missing. */
+enum rc blob_find(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   time_t *linked, struct fault *f) MUST_CHECK;
 
 /* Collects names for a list and cuts the page out of them. */
