@@ -30,6 +30,7 @@ struct upload_op {
     uint64_t offset;         /* bytes received, for the answer */
     uint64_t unasked;        /* bytes received since space_check was last asked */
     bool done;               /* begin: it is a blob already, mounted or sent along */
+    bool wanted;             /* begin: it stays, for requests that follow */
     struct upload *upload;
 };
 
@@ -75,16 +76,21 @@ static enum rc check_space(struct upload_op *u)
     return space_check(&u->op, u->content_length == UINT64_MAX ? 0 : u->content_length);
 }
 
+/* Of a request that is refused nothing stays: clients begin anew, and what they have sent before
+ * would be in their way where there is little room. */
 static enum rc append(struct upload_op *u, struct span bytes)
 {
+    enum rc rc = RC_OK;
     u->unasked += bytes.n;
     if (u->unasked >= SPACE_STEP) {
         u->unasked = 0;
-        enum rc rc = space_check(&u->op, 0);
-        if (rc != RC_OK)
-            return rc;
+        rc = space_check(&u->op, 0);
     }
-    return upload_append(u->upload, bytes, u->op.fault);
+    if (rc == RC_OK)
+        rc = upload_append(u->upload, bytes, u->op.fault);
+    if (rc != RC_OK)
+        upload_forget(u->upload);
+    return rc;
 }
 
 static void release(struct op *op)
@@ -98,6 +104,8 @@ static enum rc commit(struct upload_op *u)
 {
     uint64_t size = upload_offset(u->upload);
     enum rc rc = upload_commit(u->upload, &u->digest, u->op.fault);
+    if (rc != RC_OK)
+        upload_forget(u->upload);
     if (rc == RC_OK)
         event_tell(&u->op, &(struct event){
                                .action = EVENT_PUSH,
@@ -197,8 +205,13 @@ static enum rc begin_open(struct op *op)
         return rc;
     rc = upload_begin(op->store, u->repo, u->alg, &u->begun, op->fault);
     u->id = span_of(u->begun.s);
-    if (rc == RC_OK && u->has_digest)
-        rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
+    if (rc != RC_OK || !u->has_digest)
+        return rc;
+    rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
+    if (rc != RC_OK) {
+        enum rc ignored = upload_cancel(op->store, u->repo, u->id, NULL);
+        (void)ignored;
+    }
     return rc;
 }
 
@@ -217,11 +230,22 @@ static enum rc begin_finish(struct op *op)
     if (!u->upload)
         return RC_OK;
     /* No body, and the digest of something: the client means to PUT it. */
-    if (upload_offset(u->upload) == 0 && !digest_eq(&empty, &u->digest))
+    u->wanted = upload_offset(u->upload) == 0 && !digest_eq(&empty, &u->digest);
+    if (u->wanted)
         return RC_OK;
     enum rc rc = commit(u);
     u->done = rc == RC_OK;
     return rc;
+}
+
+/* Who has not got as far as an answer does not know its id. */
+static void begin_close(struct op *op)
+{
+    struct upload_op *u = of(op);
+    if (u->done || u->wanted)
+        upload_close(u->upload);
+    else
+        upload_abandon(u->upload);
 }
 
 static void begin_reply(struct op *op, struct reply *r)
@@ -301,7 +325,10 @@ static enum rc chunk_finish(struct op *op)
 {
     struct upload_op *u = of(op);
     u->offset = upload_offset(u->upload);
-    return upload_sync(u->upload, op->fault);
+    enum rc rc = upload_sync(u->upload, op->fault);
+    if (rc != RC_OK)
+        upload_forget(u->upload);
+    return rc;
 }
 
 static enum rc finish_parse(struct op *op, const struct request *rq)
@@ -342,7 +369,7 @@ const struct operation api_upload_begin = {
     .open = begin_open,
     .chunk = begin_chunk,
     .finish = begin_finish,
-    .close = release,
+    .close = begin_close,
     .reply = begin_reply,
 };
 

@@ -243,26 +243,46 @@ void file_forget(int fd)
     (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+enum rc file_cut(int fd, uint64_t size, struct fault *f)
+{
+    if (ftruncate(fd, (off_t)size) != 0)
+        return fault_errno(f, errno, "shorten", "an open file");
+    return RC_OK;
+}
+
 enum rc file_sync(int fd, struct fault *f)
 {
     /* Not fdatasync: the length is part of what was promised, and a failure is final.
      * The kernel may drop the dirty pages it could not write, so a retry would lie. */
-    if (fsync(fd) != 0)
+    int failed;
+    do
+        failed = fsync(fd);
+    while (failed && errno == EINTR);
+    if (failed)
         return fault_errno(f, errno, "fsync", "an open file");
     return RC_OK;
 }
 
-/* Write-back is a hint: file systems that do not know it write at the fsync. */
-void file_write_back(int fd, uint64_t from, uint64_t n)
+/* File systems that do not know it write at the fsync. But a failure that this tells of is not told
+ * again by the fsync. */
+static enum rc sync_range(int fd, uint64_t from, uint64_t n, unsigned how, struct fault *f)
 {
-    (void)sync_file_range(fd, (off_t)from, (off_t)n, SYNC_FILE_RANGE_WRITE);
+    if (sync_file_range(fd, (off_t)from, (off_t)n, how) == 0 || errno == EINVAL ||
+        errno == ENOSYS || errno == EOPNOTSUPP || errno == ESPIPE)
+        return RC_OK;
+    return fault_errno(f, errno, "write back", "an open file");
 }
 
-void file_write_wait(int fd, uint64_t from, uint64_t n)
+enum rc file_write_back(int fd, uint64_t from, uint64_t n, struct fault *f)
 {
-    (void)sync_file_range(fd, (off_t)from, (off_t)n,
-                          SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                              SYNC_FILE_RANGE_WAIT_AFTER);
+    return sync_range(fd, from, n, SYNC_FILE_RANGE_WRITE, f);
+}
+
+enum rc file_write_wait(int fd, uint64_t from, uint64_t n, struct fault *f)
+{
+    const unsigned all =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    return sync_range(fd, from, n, all, f);
 }
 
 enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,

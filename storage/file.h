@@ -71,11 +71,14 @@ enum rc file_read_aside(int fd, uint64_t offset, char *p, size_t n, size_t *got,
                         struct fault *f) MUST_CHECK;
 /* Has the system's memory keep nothing of the file. A hint. */
 void file_forget(int fd);
+/* Cuts it off behind so many bytes. */
+enum rc file_cut(int fd, uint64_t size, struct fault *f) MUST_CHECK;
+/* These three tell of each failure to write once: what they fail for may be nowhere any more. */
 enum rc file_sync(int fd, struct fault *f) MUST_CHECK;
 /* Has the kernel begin writing [from, from+n) to the disk, without waiting. */
-void file_write_back(int fd, uint64_t from, uint64_t n);
+enum rc file_write_back(int fd, uint64_t from, uint64_t n, struct fault *f) MUST_CHECK;
 /* Waits until what file_write_back began for [from, from+n) is written. */
-void file_write_wait(int fd, uint64_t from, uint64_t n);
+enum rc file_write_wait(int fd, uint64_t from, uint64_t n, struct fault *f) MUST_CHECK;
 
 /* A whole small file. RC_SIZE_INVALID, without words, if it is larger than max. */
 enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,

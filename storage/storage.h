@@ -26,8 +26,8 @@
 
 struct store;
 
-/* Directories below the root, where an administrator may have put a link to another place; NULL ends
- * them. */
+/* Directories below the root, where an administrator may have put a link to another place; NULL
+ * ends them. */
 extern const char *const store_places[];
 
 /* ---- Pins. ------------------------------------------------------------------------------
@@ -113,13 +113,18 @@ enum rc upload_size(struct store *s, struct name repo, struct span id, uint64_t 
                     struct fault *f) MUST_CHECK;
 uint64_t upload_offset(const struct upload *u);
 enum rc upload_append(struct upload *u, struct span bytes, struct fault *f) MUST_CHECK;
-/* Puts what was received on the disk, so that it can go on after a restart. */
+/* Back to what it was when it was opened: its room is others'. */
+void upload_forget(struct upload *u);
+/* Puts what was received on the disk, so that it can go on after a restart. If that fails it is
+ * back to what was put there before. */
 enum rc upload_sync(struct upload *u, struct fault *f) MUST_CHECK;
 /* Makes it the blob d of its repository, and the upload is over. RC_DIGEST_INVALID if
- * the content is another: then the upload is over too, and nothing of it stays. */
+ * the content is another, RC_NO_SPACE: then the upload is over too, and nothing of it stays. */
 enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f) MUST_CHECK;
 /* Lets go of it. What was received stays for a later upload_open. u may be NULL. */
 void upload_close(struct upload *u);
+/* Ends it, and nothing of it stays: for one that nobody was told of. u may be NULL. */
+void upload_abandon(struct upload *u);
 /* Ends it and removes what was received. RC_UPLOAD_UNKNOWN, RC_UPLOAD_BUSY. */
 enum rc upload_cancel(struct store *s, struct name repo, struct span id,
                       struct fault *f) MUST_CHECK;

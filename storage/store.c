@@ -25,6 +25,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     locks_init(&s->tag_locks);
     pins_init(&s->pins);
     (void)pthread_mutex_init(&s->suspects.mutex, NULL);
+    atomic_init(&s->distrusts, false);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
     rc = file_mkdirs(&s->tree, blobs.s, f);
     if (rc == RC_OK)

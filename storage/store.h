@@ -27,6 +27,9 @@ struct store {
     struct locks tag_locks;
     struct pins pins;
     struct suspects suspects;
+    /* An upload's file may have bytes that could not be written to the disk, and could not be cut
+     * off either: from then on, uploads begin where their saved state ends. */
+    atomic_bool distrusts;
 };
 
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash

@@ -11,6 +11,9 @@
  *
  * Write-back runs along with the upload, so that the last fsync finds little to do
  * and the answer to the final PUT does not depend on the layer's size.
+ *
+ * The kernel tells once that it could not write, and then may have nothing left to write again: so
+ * after that only what was synced before, up to the saved state, is the upload's (fall_back).
  */
 #include "storage/store.h"
 
@@ -34,8 +37,11 @@ struct upload {
     struct arena arena;
     int fd;
     uint64_t offset, hashed, flushed;
-    uint64_t saved; /* the offset of the saved hash state, if any */
-    bool synced;    /* everything received is on the disk, with its hash state */
+    uint64_t from;  /* the offset when it was opened */
+    uint64_t saved; /* the offset of the saved hash state, if any; unless it cannot be read */
+    enum rc saved_rc;
+    bool synced; /* everything received is on the disk, with its hash state */
+    bool over;   /* it is a blob or gone: the file is no longer to be touched */
     enum hash_origin origin;
     struct hash hash;
 };
@@ -102,6 +108,10 @@ enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, str
     if (rc == RC_OK)
         rc = file_open(&s->tree, layout_upload_data(repo, text).s, FILE_CREATE, &fd, f);
     file_close(fd);
+    if (rc != RC_OK) { /* nobody will ask for it */
+        enum rc ignored = file_remove_tree(&s->tree, layout_upload(repo, text).s, NULL);
+        (void)ignored;
+    }
     pins_leave(&s->pins, repo.s);
     if (rc == RC_OK)
         *out = id;
@@ -138,56 +148,61 @@ static enum rc consider_state(void *ctx, const char *name, bool is_dir)
     return RC_OK;
 }
 
-/* The newest saved state of one hash; false if there is none. */
-static bool find_state(struct upload *u, enum digest_alg alg, uint64_t *offset)
+/* The newest saved state of one hash; RC_NOT_FOUND if there is none. */
+static enum rc find_state(struct upload *u, enum digest_alg alg, uint64_t *offset, struct fault *f)
 {
     struct best_state best = {.limit = u->offset};
     struct path dir = layout_upload_hashes(u->repo, u->id, alg);
-    if (file_list(&u->store->tree, dir.s, consider_state, &best, NULL) != RC_OK || !best.found)
-        return false;
-    *offset = best.offset;
-    return true;
+    enum rc rc = file_list(&u->store->tree, dir.s, consider_state, &best, f);
+    if (rc == RC_OK && !best.found)
+        rc = RC_NOT_FOUND;
+    if (rc == RC_OK)
+        *offset = best.offset;
+    return rc;
 }
 
 /* Takes up the newest saved state. Any doubt: begin again at 0. */
-static void load_hash(struct upload *u)
+static void load_hash(struct upload *u, struct fault *f)
 {
     static const enum digest_alg algs[] = {DIGEST_SHA512, DIGEST_SHA384, DIGEST_SHA256};
     struct hash loaded;
     struct span state;
     uint64_t offset = 0;
     size_t i = 0;
-    while (i < array_len(algs) && !find_state(u, algs[i], &offset))
+    enum rc rc = RC_NOT_FOUND;
+    while (i < array_len(algs) && (rc = find_state(u, algs[i], &offset, f)) == RC_NOT_FOUND)
         i++;
     enum digest_alg alg = i < array_len(algs) ? algs[i] : DIGEST_SHA256;
-    hash_init(&u->hash, alg);
-    u->hashed = 0;
-    u->origin = HASH_COMPUTED;
     struct path path = layout_upload_hash(u->repo, u->id, alg, offset);
-    if (file_get(&u->store->tree, path.s, HASH_STATE_MAX, &u->arena, &state, NULL) != RC_OK ||
-        !hash_load(&loaded, alg, state) || hash_count(&loaded) != offset)
+    if (rc == RC_OK)
+        rc = file_get(&u->store->tree, path.s, HASH_STATE_MAX, &u->arena, &state, f);
+    hash_init(&u->hash, alg);
+    u->hashed = u->saved = 0;
+    u->saved_rc = rc == RC_NOT_FOUND || rc == RC_SIZE_INVALID ? RC_OK : rc;
+    u->origin = HASH_COMPUTED;
+    if (rc != RC_OK || !hash_load(&loaded, alg, state) || hash_count(&loaded) != offset)
         return;
     u->hash = loaded;
     u->hashed = u->saved = offset;
     u->origin = HASH_LOADED;
 }
 
-static void save_hash(struct upload *u)
+static enum rc save_hash(struct upload *u, struct fault *f)
 {
     unsigned char state[HASH_STATE_MAX];
-    if (u->hashed != u->offset)
-        return;
     size_t n = hash_save(&u->hash, state);
     enum digest_alg alg = u->hash.alg;
     struct path path = layout_upload_hash(u->repo, u->id, alg, u->offset);
-    if (file_put_unsynced(&u->store->tree, path.s, span_from(state, n), NULL) != RC_OK)
-        return;
+    enum rc rc = file_put_unsynced(&u->store->tree, path.s, span_from(state, n), f);
+    if (rc != RC_OK)
+        return rc;
     if (u->saved > 0 && u->saved != u->offset) {
         struct path old = layout_upload_hash(u->repo, u->id, alg, u->saved);
         enum rc ignored = file_remove(&u->store->tree, old.s, NULL);
         (void)ignored;
     }
     u->saved = u->offset;
+    return RC_OK;
 }
 
 /* Reads what is in the file and not yet in the hash. */
@@ -222,6 +237,25 @@ static enum rc rehash(struct upload *u, enum digest_alg alg, struct fault *f)
 
 /* ---- Taking hold and letting go. -------------------------------------------------------- */
 
+/* To what it was when it had so many bytes. */
+static enum rc cut(struct upload *u, uint64_t size, struct fault *f)
+{
+    enum rc rc = file_cut(u->fd, size, f);
+    if (rc != RC_OK)
+        return rc;
+    u->offset = u->flushed = size;
+    load_hash(u, NULL);
+    return RC_OK;
+}
+
+/* After a failure to write back. Where even the cut fails, whoever opens an upload makes it. */
+static void fall_back(struct upload *u)
+{
+    u->synced = true;
+    if (u->saved_rc != RC_OK || cut(u, u->saved, NULL) != RC_OK)
+        atomic_store(&u->store->distrusts, true);
+}
+
 /* Opens the data and locks it; then checks that it is still this upload's: between the
  * two, another request may have made it a blob, which must not be written to. */
 static enum rc take_hold(struct upload *u, struct fault *f)
@@ -238,7 +272,7 @@ static enum rc take_hold(struct upload *u, struct fault *f)
     if (rc == RC_OK && mine.inode != there.inode)
         rc = RC_NOT_FOUND;
     if (rc == RC_OK)
-        u->offset = u->flushed = mine.size;
+        u->offset = u->flushed = u->from = mine.size;
     return unknown(u->id, rc, f);
 }
 
@@ -258,17 +292,23 @@ enum rc upload_open(struct store *s, struct name repo, struct span id, struct up
     struct upload *u = must_calloc(sizeof(*u));
     u->store = s;
     u->fd = -1;
-    u->synced = true;
     arena_init(&u->arena);
     u->repo = (struct name){arena_span(&u->arena, repo.s)};
     u->id = arena_span(&u->arena, id);
     pins_enter(&s->pins, u->repo.s);
+    bool distrusts = atomic_load(&s->distrusts);
     enum rc rc = take_hold(u, f);
+    if (rc == RC_OK)
+        load_hash(u, distrusts ? f : NULL);
+    if (rc == RC_OK && distrusts)
+        rc = u->saved_rc;
+    if (rc == RC_OK && distrusts && u->saved < u->offset)
+        rc = cut(u, u->saved, f);
     if (rc != RC_OK) {
         upload_free(u);
         return rc;
     }
-    load_hash(u);
+    u->synced = u->saved == u->offset;
     *out = u;
     return RC_OK;
 }
@@ -278,14 +318,18 @@ uint64_t upload_offset(const struct upload *u)
     return u->offset;
 }
 
-static void flush_along(struct upload *u)
+static enum rc flush_along(struct upload *u, struct fault *f)
 {
-    while (u->offset - u->flushed >= FLUSH_BYTES) {
-        file_write_back(u->fd, u->flushed, FLUSH_BYTES);
-        if (u->flushed >= BEHIND_BYTES)
-            file_write_wait(u->fd, u->flushed - BEHIND_BYTES, FLUSH_BYTES);
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && u->offset - u->flushed >= FLUSH_BYTES) {
+        rc = file_write_back(u->fd, u->flushed, FLUSH_BYTES, f);
+        if (rc == RC_OK && u->flushed >= BEHIND_BYTES)
+            rc = file_write_wait(u->fd, u->flushed - BEHIND_BYTES, FLUSH_BYTES, f);
         u->flushed += FLUSH_BYTES;
     }
+    if (rc != RC_OK)
+        fall_back(u);
+    return rc;
 }
 
 enum rc upload_append(struct upload *u, struct span bytes, struct fault *f)
@@ -305,29 +349,48 @@ enum rc upload_append(struct upload *u, struct span bytes, struct fault *f)
     hash_add(&u->hash, bytes);
     u->offset += bytes.n;
     u->hashed += bytes.n;
-    flush_along(u);
-    return RC_OK;
+    return flush_along(u, f);
+}
+
+static enum rc sync_data(struct upload *u, struct fault *f)
+{
+    enum rc rc = file_sync(u->fd, f);
+    if (rc != RC_OK)
+        fall_back(u);
+    return rc;
 }
 
 enum rc upload_sync(struct upload *u, struct fault *f)
 {
     if (u->synced)
         return RC_OK;
+    enum rc rc = catch_up(u, f);
     /* The data before the state: after a crash, a state never speaks of lost bytes. */
-    enum rc rc = file_sync(u->fd, f);
-    if (rc != RC_OK)
-        return rc;
-    save_hash(u);
-    u->synced = true;
-    return RC_OK;
+    if (rc == RC_OK)
+        rc = sync_data(u, f);
+    if (rc == RC_OK)
+        rc = save_hash(u, f);
+    u->synced = rc == RC_OK || u->synced;
+    return rc;
+}
+
+void upload_forget(struct upload *u)
+{
+    if (u->over || u->offset <= u->from)
+        return;
+    if (cut(u, u->from, NULL) == RC_OK)
+        u->synced = true;
 }
 
 void upload_close(struct upload *u)
 {
     if (!u)
         return;
-    enum rc ignored = upload_sync(u, NULL); /* the client was told nothing */
-    (void)ignored;
+    /* The client was told nothing. */
+    if (!u->synced && sync_data(u, NULL) == RC_OK && u->hashed == u->offset) {
+        enum rc ignored = save_hash(u, NULL);
+        (void)ignored;
+    }
     upload_free(u);
 }
 
@@ -335,8 +398,14 @@ void upload_close(struct upload *u)
 
 static enum rc remove_upload(struct upload *u, struct fault *f)
 {
-    u->synced = true; /* nothing left to keep */
+    u->synced = u->over = true; /* nothing left to keep */
     return file_remove_tree(&u->store->tree, layout_upload(u->repo, u->id).s, f);
+}
+
+static void upload_end(struct upload *u)
+{
+    enum rc ignored = remove_upload(u, NULL);
+    (void)ignored;
 }
 
 static enum rc check_digest(struct upload *u, const struct digest *d, struct fault *f)
@@ -372,23 +441,45 @@ static enum rc become_blob(struct upload *u, const struct digest *d, struct faul
     return rc;
 }
 
-enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
+/* Is the file still the upload's? One that is a blob must not be written to. */
+static bool is_mine(struct upload *u)
+{
+    struct file_info mine, there;
+    struct path path = layout_upload_data(u->repo, u->id);
+    return file_stat_fd(u->fd, &mine, NULL) == RC_OK &&
+           file_stat(&u->store->tree, path.s, &there, NULL) == RC_OK && mine.inode == there.inode;
+}
+
+static enum rc commit_pinned(struct upload *u, const struct digest *d, struct fault *f)
 {
     struct pins *pins = &u->store->pins;
-    enum rc rc = check_digest(u, d, f);
-    if (rc == RC_DIGEST_INVALID) {
-        enum rc ignored = remove_upload(u, NULL);
-        (void)ignored;
-        return rc;
-    }
-    if (rc == RC_OK)
-        rc = file_sync(u->fd, f);
-    if (rc != RC_OK)
-        return rc;
     pins_begin(pins, u->repo.s, PIN_BLOB, d);
-    rc = become_blob(u, d, f);
+    enum rc rc = become_blob(u, d, f);
     pins_end(pins, u->repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
-    return rc == RC_OK ? remove_upload(u, f) : rc;
+    u->over = rc != RC_OK && !is_mine(u);
+    return rc;
+}
+
+enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
+{
+    enum rc rc = check_digest(u, d, f);
+    if (rc == RC_OK)
+        rc = sync_data(u, f);
+    if (rc == RC_OK)
+        rc = commit_pinned(u, d, f);
+    /* Who has no room gives some back: clients begin anew, and not where they were. What cannot be
+     * removed of a blob that is there is the purge's. */
+    if (rc == RC_OK || rc == RC_DIGEST_INVALID || rc == RC_NO_SPACE || u->over)
+        upload_end(u);
+    return rc;
+}
+
+void upload_abandon(struct upload *u)
+{
+    if (!u)
+        return;
+    upload_end(u);
+    upload_free(u);
 }
 
 enum rc upload_cancel(struct store *s, struct name repo, struct span id, struct fault *f)
