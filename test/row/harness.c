@@ -133,12 +133,12 @@ static bool feed(struct run *run, const struct call *c)
 static void add_file(struct answer *a, int file, const struct reply *r)
 {
     char chunk[4096];
-    uint64_t at = r->file_from, left = r->file_size;
+    uint64_t left = r->file_size;
+    assert_int_equal(lseek(file, (off_t)r->file_from, SEEK_SET), r->file_from);
     while (left > 0) {
-        ssize_t n = pread(file, chunk, left < sizeof(chunk) ? left : sizeof(chunk), (off_t)at);
+        ssize_t n = read(file, chunk, left < sizeof(chunk) ? left : sizeof(chunk));
         assert_true(n > 0);
         buf_add(&a->body, chunk, (size_t)n);
-        at += (uint64_t)n;
         left -= (uint64_t)n;
     }
 }
@@ -194,6 +194,8 @@ struct answer bench_call(struct bench *b, const struct call *c)
     else
         r.code = 0;
     struct answer answer = take_answer(&r, run_take_file(&run), c->method);
+    if (run.fault.first && run.fault.first->detail)
+        (void)snprintf(answer.why, sizeof(answer.why), "%s", run.fault.first->detail);
     arena_fini(&arena);
     return answer;
 }

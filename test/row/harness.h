@@ -33,6 +33,7 @@ struct answer {
     int code;
     struct buf headers; /* "Name: value\r\n" each */
     struct buf body;
+    char why[256]; /* the first word about a failure, for the log */
 };
 void answer_fini(struct answer *a);
 /* The value of a header, or NULL; valid until the next call. */
