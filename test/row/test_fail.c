@@ -309,11 +309,6 @@ static struct answer get_by_tag(struct scene *s)
     return scene_ask(s, METHOD_GET, "manifests/here", NULL, SPAN(""));
 }
 
-static struct answer get_by_digest(struct scene *s)
-{
-    return scene_ask(s, METHOD_GET, "manifests/%s", s->digests[0].s, SPAN(""));
-}
-
 static struct answer head_manifest(struct scene *s)
 {
     return scene_ask(s, METHOD_HEAD, "manifests/%s", s->digests[0].s, SPAN(""));
@@ -423,7 +418,6 @@ static const struct act acts[] = {
     {"delete a blob", 202, false, with_blobs, delete_blob, has_no_layer, has_whole_layer, NULL,
      404},
     {"get by tag", 200, true, with_image, get_by_tag, is_image, NULL, NULL, 0},
-    {"get by digest", 200, true, with_image, get_by_digest, is_image, NULL, NULL, 0},
     {"head of a manifest", 200, true, with_image, head_manifest, is_named, NULL, NULL, 0},
     {"get a blob", 200, true, with_image, get_blob, is_layer, NULL, NULL, 0},
     {"get a range", 206, true, with_image, get_range, is_rest, NULL, NULL, 0},
