@@ -430,6 +430,19 @@ static void note_section(struct conf *c, const struct conf_place *at, const stru
         giver_of(c, o)->source = at->source;
 }
 
+/* A whole section stands for what earlier sources have said in it: the rest is as by default. */
+static void replace_section(struct conf *c, const struct conf_place *at, struct span key)
+{
+    for (const struct conf_option *o = c->table; o < c->table + c->count; o++) {
+        struct conf_giver *giver = giver_of(c, o);
+        struct span row = span_of(o->key);
+        if (giver->source >= at->source || !(span_eq(row, key) || is_below(row, key)))
+            continue;
+        (void)store_value(c, o, span_of(o->initial), true); /* conf_new has tried it */
+        *giver = (struct conf_giver){.source = CONF_FROM_DEFAULT};
+    }
+}
+
 enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct span key,
                          struct fault *f)
 {
@@ -437,6 +450,7 @@ enum rc conf_put_mapping(struct conf *c, const struct conf_place *at, struct spa
     bool is_root = key.n == 0;
 
     if (is_root || conf_is_section(c, key)) {
+        replace_section(c, at, key);
         note_section(c, at, o, key);
         return RC_OK;
     }

@@ -95,8 +95,8 @@ void conf_free(struct conf *c);
  * (YAML's null) stands for the default. The target is half filled after an error. */
 enum rc conf_load_file(struct conf *c, const char *name, struct span text,
                        struct fault *f) MUST_CHECK;
-/* environ-like array, ends in NULL; values are YAML, and may be a mapping for a whole
- * section. Variables outside REGISTRY_ are ignored, unknown ones inside it warned about
+/* environ-like array, ends in NULL; values are YAML, and may be a mapping for a whole section, which
+ * takes the place of all that a file says in it. Variables outside REGISTRY_ are ignored, unknown ones inside it warned about
  * (Kubernetes makes some); a bad value is an error: "REGISTRY_X: what was expected, …". */
 enum rc conf_load_env(struct conf *c, char *const *env, struct fault *f) MUST_CHECK;
 /* One option from a flag; `where` is for messages, and names the key there. */

@@ -28,9 +28,17 @@ class DropIn(Server):
         self.settings = settings
 
     def _environment(self):
-        self.config.write_text(self.settings.replace("{root}", str(self.root)).replace("{port}", str(self.port)))
+        self.config.write_text(self._filled(self.settings))
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-        return {**SANITIZER_SETTINGS, **inherited, **self.environment}
+        return {**SANITIZER_SETTINGS, **inherited,
+                **{name: self._filled(value) for name, value in self.environment.items()}}
+
+    def _filled(self, text):
+        return text.replace("{root}", str(self.root)).replace("{port}", str(self.port))
+
+    def words(self):
+        """All that it said, where the original says it all, too."""
+        return self.output_path.read_text(errors="replace") + self.stderr()
 
 
 class Row:

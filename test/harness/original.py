@@ -37,11 +37,12 @@ START_ATTEMPTS = 5
 class Original:
     """`folder` gets its configuration and output; `root` is where the content is."""
 
-    def __init__(self, folder, root, settings=SETTINGS, more=""):
+    def __init__(self, folder, root, settings=SETTINGS, more="", environment=()):
         assert shutil.which(PROGRAM), f"{PROGRAM} is not installed"
         self.folder = pathlib.Path(folder)
         self.root = root
         self.settings = settings + more  # with {root} and {port} to be filled in
+        self.environment = dict(environment)  # the same
         self.process = None
         self.port = None
         self.runs = 0
@@ -49,10 +50,13 @@ class Original:
     def _configure(self):
         self.port = process.free_port()
         config = self.folder / "config.yml"
-        config.write_text(self.settings.replace("{root}", str(self.root)).replace("{port}", str(self.port)))
+        config.write_text(self._filled(self.settings))
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith(("REGISTRY_", "OTEL_"))}
-        return str(config), environment
+        return str(config), {**environment, **{name: self._filled(value) for name, value in self.environment.items()}}
+
+    def _filled(self, text):
+        return text.replace("{root}", str(self.root)).replace("{port}", str(self.port))
 
     def start(self):
         for _ in range(START_ATTEMPTS):

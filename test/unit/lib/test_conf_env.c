@@ -68,6 +68,36 @@ static void test_env_goes_by_name(void **state)
     fixture_end(&x);
 }
 
+/* As the registry image has it: what the section does not say is as by default. */
+static void test_a_section_replaces_the_file_s(void **state)
+{
+    static const char text[] =
+        "version: 0.1\na: {text: file, flag: on, b: {count: 7}}\nword: blue\n"
+        "free: {x: 1}\n";
+    const char *env[] = {"REGISTRY_A={b: {size: 2k}}", "REGISTRY_A_FLAG=on", NULL};
+    struct fixture x = {.target = {.flag = false}};
+    struct buf source;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, "f.yml", text);
+    fixture_env(&x, env);
+    assert_string_equal(x.target.text, "start");
+    assert_true(x.target.flag);
+    assert_int_equal(x.target.count, 1);
+    assert_int_equal(x.target.size, 2048);
+    assert_int_equal(x.target.word, 2);
+    assert_non_null(x.target.map.first);
+    buf_init(&source);
+    conf_add_source(&source, x.conf, "a.text");
+    assert_string_equal(source.p, "default");
+    buf_fini(&source);
+    assert_int_equal(
+        conf_set(x.conf, CONF_FROM_FLAG, "--a.b.count", SPAN("a.b.count"), SPAN("9"), NULL), RC_OK);
+    assert_int_equal(x.target.count, 9);
+    fixture_end(&x);
+}
+
 static void test_env_errors(void **state)
 {
     static const char *const rows[][2] = {
@@ -160,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_env_values),
         cmocka_unit_test(test_env_goes_by_name),
+        cmocka_unit_test(test_a_section_replaces_the_file_s),
         cmocka_unit_test(test_env_errors),
         cmocka_unit_test(test_unknown_variables_are_not_fatal),
         cmocka_unit_test(test_variables_that_are_nobodys_business),

@@ -284,6 +284,19 @@ static void test_two_kinds_of_auth(void **state)
     fixture_end(&x);
 }
 
+static void test_another_kind_of_auth_by_a_variable(void **state)
+{
+    static const char *const env[] = {"REGISTRY_AUTH={token: {realm: x}}", NULL};
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, ".yml", "version: 0.1\nauth: {htpasswd: {realm: x, path: /x}}\n", env);
+    assert_int_equal(x.config->auth_type, AUTH_TOKEN);
+    assert_string_equal(x.config->htpasswd_path, "");
+    fixture_end(&x);
+}
+
 static void test_refused_variables(void **state)
 {
     static const char *const rows[][2] = {
@@ -389,6 +402,7 @@ int main(void)
         cmocka_unit_test(test_what_weakens_nothing_is_taken),
         cmocka_unit_test(test_an_auth_that_is_mentioned_is_meant),
         cmocka_unit_test(test_two_kinds_of_auth),
+        cmocka_unit_test(test_another_kind_of_auth_by_a_variable),
         cmocka_unit_test(test_refused_variables),
         cmocka_unit_test(test_variables_people_have),
         cmocka_unit_test(test_forms_of_readonly),
