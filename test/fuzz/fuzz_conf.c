@@ -97,10 +97,9 @@ static enum rc load(const struct sources *s, struct config **out, struct fault *
 static void check_effective(struct config *c, bool has_secret)
 {
     struct buf b;
-    size_t lines = 0;
     buf_init(&b);
     config_add_effective(&b, c);
-    for (struct span line, rest = buf_span(&b); rest.n > 0; lines++) {
+    for (struct span line, rest = buf_span(&b); rest.n > 0;) {
         span_cut(rest, '\n', &line, &rest);
         HOLDS(is_one_line(line) && memmem(line.p, line.n, " = ", 3));
     }

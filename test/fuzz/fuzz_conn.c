@@ -7,6 +7,7 @@
  * The pool has no threads here: hops run on the loop, one after the other, and random ids are the
  * same in every run, so that an upload can be gone on with by an input that was made before.
  */
+#include <dirent.h>
 #include <ftw.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -223,10 +224,22 @@ static int check_entry(const char *path, const struct stat *st, int kind, struct
     return 0;
 }
 
+static int is_stray(const struct dirent *e)
+{
+    static const char *const ours[] = {".", "..", "docker", "run"};
+    for (size_t i = 0; i < array_len(ours); i++)
+        if (strcmp(e->d_name, ours[i]) == 0)
+            return 0;
+    return 1;
+}
+
 static void check_store(void)
 {
     char path[sizeof(rig.root) + 16];
+    struct dirent **strays;
     (void)snprintf(path, sizeof(path), "%s/docker", rig.root);
+    HOLDS(scandir(rig.root, &strays, is_stray, NULL) == 0);
+    free(strays);
     HOLDS(nftw(path, check_entry, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
