@@ -29,6 +29,7 @@ STATUS = re.compile(
 QUANTITY = re.compile(r"\b[A-Z][A-Z0-9_]*\s*=\s*$")
 FILE_CALL_PLACES = ("storage/file.c", "storage/file_dir.c", "lib/log.c")  # the log writes to a descriptor that it was given
 POOL_CALL = re.compile(r"\buv_queue_work\s*\(")
+BASE64_CALL = re.compile(r"\bsodium_base642bin\s*\(")
 SPDX = "SPDX-License-Identifier: Apache-2.0"
 
 
@@ -100,6 +101,16 @@ def pool_calls(top):
                 yield source.name, line, "uv_queue_work is called", "the pool only in server/pool.c"
 
 
+def base64_calls(top):
+    """Text is decoded in lib/base64.c, which knows what libsodium takes for digits."""
+    for source in find(top, ".c", ".h", folders=LAYERS):
+        if source.name == "lib/base64.c":
+            continue
+        for line, code in enumerate(source.code, 1):
+            if BASE64_CALL.search(code):
+                yield source.name, line, "sodium_base642bin is called", "base64 is decoded only in lib/base64.c"
+
+
 def sizes(top):
     """Functions and files that have grown too long. A function's braces stand at column 0."""
     for source in find(top, ".c", ".h"):
@@ -165,5 +176,6 @@ def ini_keys(text):
     return keys
 
 
-RULES = (include_arrows, one_door, header_places, disk_paths, file_calls, status_numbers, pool_calls, sizes,
+RULES = (include_arrows, one_door, header_places, disk_paths, file_calls, status_numbers, pool_calls,
+         base64_calls, sizes,
          licences, options_documented)

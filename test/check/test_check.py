@@ -85,6 +85,11 @@ class Text(InTree):
         self.refused(rules.pool_calls, "server/conn.c", "uv_queue_work(l, w, a, b);\n")
         self.passed(rules.pool_calls, "server/pool.c", "uv_queue_work(l, w, a, b);\n")
 
+    def test_base64_calls(self):
+        self.refused(rules.base64_calls, "server/auth_jwt.c", "sodium_base642bin(a, 1, b, 1, 0, &n, 0, v);\n")
+        self.passed(rules.base64_calls, "lib/base64.c", "sodium_base642bin(a, 1, b, 1, 0, &n, 0, v);\n")
+        self.passed(rules.base64_calls, "server/a.c", "sodium_bin2base64(a, 1, b, 1, v);\n")
+
     def test_sizes(self):
         def function(lines):
             return "int f(void)\n{\n" + "    x();\n" * (lines - 2) + "}\n"
