@@ -242,6 +242,8 @@ static void open_data(struct verify *v, const struct digest *d, bool suspect)
     struct verify_reading *x = &v->reading;
     struct arena a;
     struct fault f;
+    if (marks_has(&v->left, d)) /* it has been told */
+        return;
     arena_init(&a);
     fault_init(&f, &a);
     *x = (struct verify_reading){.suspect = suspect, .data = {.digest = *d, .fd = -1}};
@@ -328,7 +330,8 @@ static void next_data(struct verify *v)
 static bool take_suspect(struct verify *v)
 {
     struct digest d;
-    if (!v->report.moves || !data_next_suspect(v->store, &d))
+    bool wanted = v->options.suspects || v->options.scope == VERIFY_SUSPECTS;
+    if (!wanted || !data_next_suspect(v->store, &d))
         return false;
     open_data(v, &d, true);
     return true;

@@ -10,8 +10,8 @@
  *           are not there. They are named, and stay as they are
  *
  * The data is gone through in the order of its digests, so that a later run can go on where this
- * one has come to. Suspects (storage.h) come first, at any time. What cannot be read is named and
- * stays: a disk that does not answer now may do so later.
+ * one has come to. Suspects (storage.h), if they are wanted, come first at any time. What cannot be
+ * read is named and stays: a disk that does not answer now may do so later.
  *
  * Blocking, for one thread at a time, beside any use of the store but a collection's slices.
  */
@@ -32,6 +32,7 @@ enum verify_scope {
 struct verify_options {
     enum verify_scope scope;
     bool moves;                         /* else damage is named, and nothing is changed */
+    bool suspects;                      /* everything, and suspects before it */
     const struct verify_report *before; /* an unfinished one to go on with, or NULL; borrowed for
                                            the call */
     /* Gets a line for each finding, without its newline. NULL: not wanted. Called by verify_step.

@@ -14,7 +14,7 @@ const char *verify_phase_name(enum verify_phase p); /* "data" */
 
 struct verify_finding {
     char what[416];          /* a digest, or "repository: manifest sha256:…" */
-    char reason[256];        /* what is wrong with it */
+    char reason[384];        /* what is wrong with it */
     struct digest_text data; /* damaged data: what it is; else empty … */
     uint64_t size;           /* … and how much of it */
     char place[256];         /* where it has been moved; empty: it has not */

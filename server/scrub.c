@@ -27,8 +27,8 @@ enum {
     SLICE_BYTES_MAX = 4 << 20,
     STAND_MS = 500,    /* between two looks whether it may go on */
     SAVE_S = 10,       /* what a crash costs */
-    GO_ON_S = 60,      /* after a start: what was begun … */
-    FIRST_S = 3600,    /* … and what is overdue, within this time */
+    SOON_S = 60,       /* after a start: what was begun … */
+    FIRST_S = 3600,    /* … and, within this time more, what is overdue */
     LINES_LOGGED = 100 /* of one run */
 };
 
@@ -112,7 +112,8 @@ static bool begin(struct job *j)
 {
     struct run *r = of(j);
     struct scrub *s = r->scrub;
-    struct verify_options o = {.scope = r->scope, .line = add_line, .line_ctx = r};
+    struct verify_options o = {
+        .scope = r->scope, .suspects = !r->request.dry_run, .line = add_line, .line_ctx = r};
     struct verify_report before;
     if (is_pass(r) && read_report(s, PASS, &before))
         o.before = &before;
@@ -266,10 +267,9 @@ static const struct job_kind verification = {.prepare = prepare,
 
 /* ---- Times. ----------------------------------------------------------------------------- */
 
-/* Servers that start together do not work together. */
-static time_t within(time_t now, uint64_t interval, uint64_t most)
+static uint64_t at_most(uint64_t s, uint64_t most)
 {
-    return now + 1 + (time_t)randombytes_uniform((uint32_t)(interval < most ? interval : most));
+    return s < most ? s : most;
 }
 
 static time_t due_at(const struct scrub *s, time_t now)
@@ -277,12 +277,22 @@ static time_t due_at(const struct scrub *s, time_t now)
     struct verify_report begun;
     if (s->interval == 0)
         return 0;
+    time_t soon = now + (time_t)at_most(s->interval, SOON_S);
     if (read_report(s, PASS, &begun))
-        return now + (time_t)(s->interval < GO_ON_S ? s->interval : GO_ON_S);
+        return soon;
     time_t due = s->pass.last.started + (time_t)s->interval;
     if (due > now && due - now <= (time_t)s->interval)
         return due;
-    return within(now, s->interval, FIRST_S);
+    /* Servers that start together do not work together. */
+    return soon + (time_t)randombytes_uniform((uint32_t)at_most(s->interval, FIRST_S));
+}
+
+/* With the lock held. */
+static void stop(struct run *r)
+{
+    r->stopped = r->running;
+    if (r->known)
+        verify_stop(r->known);
 }
 
 void scrub_configure(struct scrub *s, const struct config *config)
@@ -293,8 +303,8 @@ void scrub_configure(struct scrub *s, const struct config *config)
     bool changed = interval != s->interval;
     s->interval = interval;
     s->rate = config->verify_rate;
-    if (interval == 0 && s->pass.known && s->pass.scope == VERIFY_EVERYTHING)
-        verify_stop(s->pass.known);
+    if (interval == 0 && s->pass.scope == VERIFY_EVERYTHING)
+        stop(&s->pass);
     (void)pthread_mutex_unlock(&s->lock);
     if (changed)
         s->due = due_at(s, time(NULL));
@@ -332,12 +342,9 @@ static void begin_by_itself(struct scrub *s, enum verify_scope scope)
 
 void scrub_tick(struct scrub *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
-    bool readonly = s->readonly;
-    (void)pthread_mutex_unlock(&s->lock);
     if (s->due > 0 && time(NULL) >= s->due)
         begin_by_itself(s, VERIFY_EVERYTHING);
-    else if (!readonly && data_has_suspects(s->store))
+    else if (data_has_suspects(s->store))
         begin_by_itself(s, VERIFY_SUSPECTS);
 }
 
@@ -366,13 +373,6 @@ struct scrub *scrub_new(struct maint *m, struct lane *lane, struct store *store,
     (void)read_report(s, LAST, &s->demanded.last);
     (void)read_report(s, LAST_PASS, &s->pass.last);
     return s;
-}
-
-static void stop(struct run *r)
-{
-    r->stopped = r->running;
-    if (r->known)
-        verify_stop(r->known);
 }
 
 static void on_closed(struct job *j)
@@ -440,10 +440,13 @@ static void tell_moves(struct run *r, bool readonly)
 void scrub_set_readonly(struct scrub *s, bool readonly)
 {
     (void)pthread_mutex_lock(&s->lock);
+    bool opens = s->readonly && !readonly;
     s->readonly = readonly;
     tell_moves(&s->pass, readonly);
     tell_moves(&s->demanded, readonly);
     (void)pthread_mutex_unlock(&s->lock);
+    if (opens)
+        data_renew_suspects(s->store);
 }
 
 bool scrub_is_at_work(struct scrub *s)

@@ -67,6 +67,14 @@ void data_settle_suspect(struct store *s, const struct digest *d)
     (void)pthread_mutex_unlock(&x->mutex);
 }
 
+void data_renew_suspects(struct store *s)
+{
+    struct suspects *x = &s->suspects;
+    (void)pthread_mutex_lock(&x->mutex);
+    x->taken = 0;
+    (void)pthread_mutex_unlock(&x->mutex);
+}
+
 /* ---- Looking at it. --------------------------------------------------------------------- */
 
 enum rc data_check_length(struct store *s, const struct digest *d, uint64_t size)

@@ -368,5 +368,7 @@ bool data_next_suspect(struct store *s, struct digest *out); /* false: there is 
 bool data_has_suspects(struct store *s);
 /* What was taken is clear of suspicion, or gone; one that is not is not suspected again. */
 void data_settle_suspect(struct store *s, const struct digest *d);
+/* What was taken and not settled is new again: there is hope for it now. */
+void data_renew_suspects(struct store *s);
 
 #endif

@@ -4,7 +4,9 @@
 import contextlib
 import subprocess
 
+from harness import process
 from harness.push import push_image
+from harness.server import binary_path
 
 
 @contextlib.contextmanager
@@ -43,4 +45,20 @@ def test_also_one_that_never_had_this_server(server):
             assert server.client().get("/v2/_catalog").json() == {"repositories": []}
         finally:
             server.stop()
+    server.start()
+
+
+def test_damage_is_told(server, volume, scratch):
+    image = push_image(server.client(), "app", "1")
+    server.stop()
+    volume.data(image.digest).write_bytes(b"torn")
+    config = scratch / "config.yml"
+    config.write_text(f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {server.root}\n")
+    with mounted_readonly(server.root):
+        done = process.run([str(binary_path(True)), "verify", str(config)], check=False)
+    assert done.returncode == 1, done
+    told = done.stdout.splitlines()[0]
+    assert told.startswith(f"{image.digest}: damaged: 4 bytes"), told
+    assert "not moved aside" in told and "Read-only file system" in told
+    assert volume.data(image.digest).read_bytes() == b"torn"
     server.start()

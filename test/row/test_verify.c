@@ -273,7 +273,9 @@ static void test_nothing_moves_while_it_is_read_only(void **state)
     assert_int_equal(look(b, METHOD_HEAD, "blobs", d.s), 404);
     tick(b, true);
     assert_false(is_aside(b, d.s));
-    assert_status_has(b, "\"suspects\":null");
+    assert_status_has(b, text("\"findings\":[{\"what\":\"%s\",", d.s).s);
+    assert_int_equal(look(b, METHOD_HEAD, "blobs", d.s), 404);
+    assert_false(data_has_suspects(b->store)); /* it has been told */
     assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
     bench_turn_until_idle(b);
     assert_status_has(b, "\"damaged\":1,\"moved\":0,");

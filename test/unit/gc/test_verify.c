@@ -387,6 +387,23 @@ static void test_suspects_alone(void **state)
     assert_false(data_has_suspects(s->store));
 }
 
+static void test_a_suspect_is_told_once(void **state)
+{
+    struct shelf *s = *state;
+    struct digest d = push_blob(s, "app", 1);
+    struct verify_options told = {.suspects = true}; /* and nothing is moved */
+    damage(s, &d, EMPTY);
+    assert_int_equal(head_blob(s, "app", 1), RC_BLOB_UNKNOWN);
+    struct verify_report r = verify_with(s, &told);
+    assert_int_equal(r.damaged, 1);
+    assert_int_equal(r.finding_count, 2); /* and its link */
+    assert_int_equal(head_blob(s, "app", 1), RC_BLOB_UNKNOWN);
+    assert_false(data_has_suspects(s->store));
+    data_renew_suspects(s->store);
+    r = verify_with(s, &(struct verify_options){.suspects = true, .moves = true});
+    assert_int_equal(r.moved, 1);
+}
+
 static void test_a_suspect_may_be_innocent(void **state)
 {
     struct shelf *s = *state;
@@ -433,6 +450,7 @@ int main(void)
         SHELF_TEST(test_it_goes_on_where_it_was),
         SHELF_TEST(test_a_report_comes_back),
         SHELF_TEST(test_suspects_alone),
+        SHELF_TEST(test_a_suspect_is_told_once),
         SHELF_TEST(test_a_suspect_may_be_innocent),
         SHELF_TEST(test_budgets),
     };

@@ -197,6 +197,11 @@ static void test_suspects_come_once(void **state)
     suspect(p, 3);
     settle(p, 3); /* of one that nobody has taken it is not known why */
     assert_next(p, 3);
+    settle(p, 1);
+    data_renew_suspects(p->store);
+    assert_next(p, 2);
+    assert_next(p, 3);
+    assert_false(data_has_suspects(p->store));
 }
 
 static void test_not_more_suspects_than_fit(void **state)
