@@ -65,7 +65,7 @@ enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
         return fault(f, RC_MANIFEST_UNKNOWN, "the manifest's data is missing");
     if (rc == RC_MANIFEST_INVALID)
         return fault(f, RC_MANIFEST_INVALID, "the manifest's data is not what its digest says");
-    return oci_parse(bytes, SPAN(""), a, out, f);
+    return rc == RC_OK ? oci_parse(bytes, SPAN(""), a, out, f) : rc;
 }
 
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
