@@ -7,8 +7,10 @@ import os
 import pytest
 
 from harness import images
+from harness.admin import Verifier
 from harness.place import scratch_folder
 from harness.push import DOCKER_MANIFEST
+from harness.volume import Volume
 
 CLIENTS = 8
 LARGE = int(os.environ.get("LAYER_MIB", "512")) << 20  # 2048: as large as layers commonly get
@@ -77,6 +79,24 @@ def test_delete_and_push_again(server, docker, empty_docker, small_images):
     assert client.delete(f"/v2/some/repo/manifests/{digest}").status == 202
     assert empty_docker.run(["docker", "pull", name], check=False).returncode != 0
     publish(docker, server, small_images[0], "some/repo:tag")
+    empty_docker.run(["docker", "pull", name])
+    assert empty_docker.image_id(name) == docker.image_id(small_images[0])
+
+
+def test_a_damaged_layer_is_pushed_again(server, docker, empty_docker, small_images):
+    """A verification has taken away what made docker skip it; the rest is skipped still."""
+    name, _ = publish(docker, server, small_images[0], "some/repo:tag")
+    volume = Volume(server.root)
+    manifest = json.loads(server.client().get("/v2/some/repo/manifests/tag").body)
+    layer = volume.data(manifest["layers"][1]["digest"])
+    layer.write_bytes(layer.read_bytes()[:-1])
+    assert empty_docker.run(["docker", "pull", name], check=False).returncode != 0
+    _, skipped = publish(docker, server, small_images[0], "some/repo:tag")
+    assert skipped.count(": Layer already exists") == 2
+    assert Verifier(server.root).collect()["moved"] == 1
+    assert empty_docker.run(["docker", "pull", name], check=False).returncode != 0
+    _, healed = publish(docker, server, small_images[0], "some/repo:tag")
+    assert (healed.count(": Pushed"), healed.count(": Layer already exists")) == (1, 1), healed
     empty_docker.run(["docker", "pull", name])
     assert empty_docker.image_id(name) == docker.image_id(small_images[0])
 
