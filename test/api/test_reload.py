@@ -353,6 +353,7 @@ def test_access_control_comes_and_goes(configured, scratch):
     with Wire(server.port) as wire:
         wire.send_head("PATCH", target, {"Content-Length": "4"})
         wire.send(b"da")
+        wait_until(lambda: any("/_uploads/" in path for path in server.descriptors().values()), "the upload's begin")
         server.reload({"auth.htpasswd.path": users})
         assert server.client().get("/v2/").status == 401
         assert server.client().get("/v2/", joe).status == 200

@@ -51,7 +51,7 @@ static void check_query(struct span query, struct span value, struct arena *a)
     buf_fini(&b);
 }
 
-static struct pattern range_pattern = {"[Bb][Yy][Tt][Ee][Ss][ \t]*=[ \t]*[0-9]*-[0-9]*[ \t]*",
+static struct pattern range_pattern = {"[ \t]*[Bb][Yy][Tt][Ee][Ss][ \t]*=[ \t]*[0-9]*-[0-9]*[ \t]*",
                                        NULL};
 static struct pattern content_range_pattern = {
     "[ \t]*([Bb][Yy][Tt][Ee][Ss] [ \t]*)?[0-9]+-[0-9]+(/(\\*|[0-9]+))?[ \t]*", NULL};
