@@ -305,8 +305,9 @@ class Seen:
         words = self.server.words()
         lines = [line for line in words.splitlines() if line.startswith(("{", "time="))]
         shape = lines and "text"
-        if lines and lines[0].startswith("{"):
-            shape = "logstash" if "@timestamp" in json.loads(lines[0]) else "json"
+        for line in lines:
+            if line.startswith("{"):  # the original says some as text before it knows better
+                shape = "logstash" if "@timestamp" in json.loads(line) else "json"
         fields = [bool(re.search(rf'\b{field}"?[=:]"?{value}\b', words)) for field, value in
                   (("service", "registry"), ("environment", "staging"), ("place", "here"))]
         return shape, fields, bool(re.search('level"?[=:]"?info', words)), '"GET ' in words
