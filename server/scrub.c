@@ -472,7 +472,7 @@ static void add_run(struct buf *b, const struct run *r)
 {
     bool running = r->running && r->scope == VERIFY_EVERYTHING;
     buf_printf(b, "\"running\":%s,", running ? "true" : "false");
-    add_report(b, "report", running ? &r->now : NULL);
+    add_report(b, "report", running ? if_any(&r->now) : NULL);
     buf_add_char(b, ',');
     add_report(b, "last", if_any(&r->last));
 }

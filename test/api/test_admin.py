@@ -117,7 +117,7 @@ def test_a_socket_elsewhere(start, scratch):
 def test_a_socket_that_is_in_use(make_server, server):
     """The second server serves, but not administrators; and leaves the first one's socket."""
     other = make_server(asan=True, environment={"REGISTRY_ADMIN_SOCKET": str(Admin(server.root).socket_path)})
-    wait_until(lambda: "another server listens there" in other.stderr(), "the warning")
+    other.says("another server listens there")
     assert other.client().get("/v2/").status == 200
     other.stop()
     assert Admin(server.root).status()["running"] is False
@@ -127,7 +127,7 @@ def test_something_that_is_not_a_socket(start, scratch):
     path = scratch / "file"
     path.write_text("precious")
     server = start(REGISTRY_ADMIN_SOCKET=str(path))
-    wait_until(lambda: "not a socket" in server.stderr(), "the warning")
+    server.says("not a socket")
     assert server.client().get("/v2/").status == 200
     server.stop()
     assert path.read_text() == "precious"
@@ -135,7 +135,7 @@ def test_something_that_is_not_a_socket(start, scratch):
 
 def test_a_directory_that_cannot_be_made(start, scratch):
     server = start(REGISTRY_ADMIN_SOCKET=f"{scratch}/none/none/admin.sock")
-    wait_until(lambda: "administrators cannot be served on a socket" in server.stderr(), "the warning")
+    server.says("administrators cannot be served on a socket")
     assert server.client().get("/v2/").status == 200
 
 
@@ -156,8 +156,7 @@ def test_abandoned_uploads_are_told_of(start):
                    REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL="1s")
     client = server.client()
     location = start_upload(client, REPO)
-    wait_until(lambda: "1 uploads and 0 repositories would be deleted" in server.stderr(), "the log to say so",
-               timeout=30)
+    server.says("1 uploads and 0 repositories would be deleted", timeout=30)
     assert client.get(location).status == 204
 
 
@@ -176,7 +175,7 @@ def test_an_end_meanwhile(server, client, options):
     admin = Admin(server.root)
     settling(client, admin, **options)
     server.stop()
-    assert "garbage collection: stopped in" in server.stderr()
+    server.says("garbage collection: stopped in")
     assert not (server.root / "run" / "gc.lines").exists()
 
 

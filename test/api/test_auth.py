@@ -321,7 +321,7 @@ def test_a_reload_takes_other_rules(ruled, folder, users):
     good = config.read_text()
     config.write_text(good + "[rule.bad]\nwho = me\n")
     os.kill(ruled.pid, signal.SIGHUP)
-    wait_until(lambda: "not reloaded" in ruled.stderr(), "the refusal")
+    ruled.says("not reloaded")
     assert client.get("/v2/team/a/tags/list", EVE).status == 404
     config.write_text(good.replace("who = *", "who = user:bob"))
     os.kill(ruled.pid, signal.SIGHUP)

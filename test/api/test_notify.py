@@ -202,7 +202,8 @@ def test_over_tls(start, make_sink, scratch):
     server = start(**told_to(patient(sink.url)), **with_metrics())
     pushed = push_many(server.client(), 1)
     wait_until(lambda: (metric(server, "events_total", type="Errors") or 0) > 3, "some tries")
-    assert sink.all() == [] and "certificate" in server.stderr()
+    server.says("certificate")
+    assert sink.all() == []
     server.stop()
     server.environment["SSL_CERT_FILE"] = str(authority.file)
     server.start()
@@ -344,5 +345,5 @@ def test_no_secret_in_the_log(start):
     endpoint = {"name": "x", "url": f"http://user:hunter2@127.0.0.1:{free_port()}/", "headers": {"X-Key": ["hunter3"]}}
     server = start(REGISTRY_LOG_LEVEL="debug", **told_to(endpoint))
     push_blob(server.client(), "a", b"x")
-    wait_until(lambda: "notifications: x: " in server.stderr(), "the failure to be logged")
+    server.says("notifications: x: ")
     assert "hunter" not in server.stderr()

@@ -176,7 +176,7 @@ def test_draintimeout(configured):
     server = configured()
     server.reload({"http.draintimeout": "1234ms"})
     server.stop()
-    assert "Draining connections for 1234 ms" in server.stderr()
+    server.says("Draining connections for 1234 ms")
 
 
 # Options whose reload nobody can see from outside, or that have tests of their own elsewhere.
@@ -309,11 +309,12 @@ def test_a_file_that_never_ended_its_last_line(make_server, scratch):
     for text, wanted in (("", 'unsupported version: \\"\\"'), ("version: 0.1\nhttp: {relativeurls: false}", RELOADED)):
         config.write_text(text, encoding="utf-8")
         server.process.send_signal(signal.SIGHUP)
-        wait_until(lambda wanted=wanted: wanted in server.stderr(), "a word about the reload")
+        server.says(wanted)
 
 
 def test_the_same_file_changes_nothing(configured):
     server = configured({"gc.interval": "24h", "http.debug.addr": f"127.0.0.1:{process.free_port()}"})
+    server.says("listening on")
     sockets, lines = server.connections(), len(server.stderr().splitlines())
     for _ in range(20):
         assert f"{RELOADED}: nothing has changed" in server.reload_as_is()
@@ -327,7 +328,7 @@ def test_what_takes_a_restart_is_named_and_stays(configured):
     server.reload({"storage.filesystem.rootdirectory": f"{server.folder}/elsewhere", "http.prefix": "/x/",
                    "storage.delete.enabled": "true"})
     for key in ("storage.filesystem.rootdirectory", "http.prefix"):
-        assert f"{key}: has changed, but that takes a restart" in server.stderr()
+        server.says(f"{key}: has changed, but that takes a restart")
     assert server.client().get(f"/v2/{REPO}/manifests/latest").status == 200
     assert delete_status(server) == 404
     assert Admin(server.root).status()["running"] is False

@@ -347,7 +347,7 @@ def test_a_big_request_before_the_verdict(start_tls, authority, clients, body):
     server = start_tls(REGISTRY_HTTP_TLS_CLIENTCAS=f"[{clients[0].file}]")
     with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
         TlsClient(server.port, authority.context()).post("/v2/some/repo/blobs/uploads/", bytes(body(3_000_000)))
-    assert "TLS handshake with 127.0.0.1: peer did not return a certificate" in server.stderr()
+    server.says("TLS handshake with 127.0.0.1: peer did not return a certificate")
     assert not list(server.root.rglob("some"))
 
 
@@ -400,7 +400,7 @@ def test_an_expired_certificate_is_told(start, authority, pair):
     """It is served all the same: clients may not mind, as they do not mind it with the registry image."""
     old = authority.issue("old", days=-1)
     server = start(**old.settings())
-    assert f"http.tls.certificate: {old.certificate}: it has expired" in server.stderr()
+    server.says(f"http.tls.certificate: {old.certificate}: it has expired")
     with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
         spoken(server.port, authority.context())
 
@@ -418,4 +418,4 @@ def test_other_addresses_stay_plain(start_tls, authority):
     with Wire(admin) as wire:
         wire.send_head("GET", "/")
         assert wire.read().version == "HTTP/1.1"
-    assert f"listening on 127.0.0.1:{server.port}, tls" in server.stderr()
+    server.says(f"listening on 127.0.0.1:{server.port}, tls")

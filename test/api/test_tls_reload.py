@@ -62,14 +62,14 @@ def test_files_that_change(start, pairs, authority, body):
         assert push.read().status == 201
         ask(idle)
         assert (pull.peer(), push.peer(), idle.peer()) == ("first", "first", "first")
-    assert "the new certificate is used from now on" in server.stderr()
+    server.says("the new certificate is used from now on")
 
 
 def test_files_that_change_for_the_worse(start, pairs, authority):
     first, second, _ = pairs
     server = start(**first.settings())
     first.key.write_text("no key\n")
-    wait_until(lambda: "the certificate in use is kept" in server.stderr(), "a complaint", timeout=FILES_NOTICED)
+    server.says("the certificate in use is kept", timeout=FILES_NOTICED)
     time.sleep(3)
     assert server.stderr().count("the certificate in use is kept") == 1
     assert shown(server.port, authority.context()) == "first"
@@ -85,7 +85,7 @@ def test_a_signal_takes_them_at_once(start, pairs, authority):
     wait_for_certificate(server, authority, "second")
     first.key.write_text("no key\n")
     server.process.send_signal(signal.SIGHUP)
-    wait_until(lambda: KEPT in server.stderr(), "a complaint", timeout=FILES_NOTICED)
+    server.says(KEPT, timeout=FILES_NOTICED)
     assert shown(server.port, authority.context()) == "second"
 
 
@@ -181,7 +181,7 @@ def test_a_gibibyte_each_way_while_certificates_change(make_server, pairs, autho
             first.replace(third)
             server.process.send_signal(signal.SIGHUP)
             wait_for_certificate(server, authority, "third")
-            wait_until(lambda: RELOADED in server.stderr(), "the reload", timeout=FILES_NOTICED)
+            server.says(RELOADED, timeout=FILES_NOTICED)
             assert not any(t.has_moved(GIB) for t in transfers)
         finally:
             let(GIB + 1)

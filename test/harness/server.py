@@ -154,6 +154,10 @@ class Server:
     def stderr(self):
         return self.errors_path.read_text(errors="replace")
 
+    def says(self, text, timeout=10.0):
+        """Waits for it in the log: a line may be written after the answer that a client has of the same thing."""
+        wait_until(lambda: text in self.stderr(), f"{text!r} in the log", timeout)
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
