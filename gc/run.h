@@ -54,6 +54,7 @@ struct scan {
     bool counted;                         /* what its second pass sees was counted in the first */
     bool manifests_settle, layers_settle; /* some would go if they were looked at in a while */
     uint64_t removed;                     /* manifests */
+    bool unsynced;                        /* they are not gone for good yet */
     uint64_t kept;                        /* manifests, links and uploads */
 };
 

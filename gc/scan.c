@@ -12,6 +12,15 @@
 
 #include "gc/run.h"
 
+/* A manifest that came back in a crash must find what it reaches, so that this goes after it. */
+static enum rc sync_removed(struct gc *gc, struct fault *f)
+{
+    struct scan *s = &gc->scan;
+    bool unsynced = s->unsynced;
+    s->unsynced = false;
+    return unsynced ? collect_manifests_end(gc->store, s->repo, f) : RC_OK;
+}
+
 void scan_fini(struct gc *gc)
 {
     struct scan *s = &gc->scan;
@@ -19,6 +28,7 @@ void scan_fini(struct gc *gc)
     s->walk = NULL;
     if (s->repo.s.p == NULL)
         return;
+    (void)sync_removed(gc, NULL); /* if the run was stopped */
     graph_fini(&s->graph);
     free(s->order);
     arena_fini(&s->arena);
@@ -151,12 +161,11 @@ static void tidy_manifest(struct gc *gc, const struct digest *d)
 {
     struct arena a;
     struct fault f;
-    enum verdict ignored;
     if (gc->options.dry_run || !gc->scan.has_name)
         return;
     arena_init(&a);
     fault_init(&f, &a);
-    enum rc rc = collect_manifest(gc->store, gc->scan.repo, d, &ignored, &f);
+    enum rc rc = collect_manifest_rest(gc->store, gc->scan.repo, d, &f);
     if (rc != RC_OK)
         gc_trouble(gc, rc, &f, digest_print(d).s);
     arena_fini(&a);
@@ -246,6 +255,7 @@ static void try_manifest(struct gc *gc, int i)
     if (rc == RC_OK && goes(gc, v)) {
         node->state = NODE_REMOVED;
         s->removed++;
+        s->unsynced = !gc->options.dry_run;
         gc->report.manifests_deleted++;
         if (gc->options.line)
             gc_deleting(gc, "deleting manifest", place_of_manifest(s->repo, &node->digest));
@@ -257,13 +267,25 @@ static void try_manifest(struct gc *gc, int i)
     arena_fini(&a);
 }
 
+static enum stage end_dead(struct gc *gc)
+{
+    struct arena a;
+    struct fault f;
+    enum stage next = STAGE_REACHED;
+    arena_init(&a);
+    fault_init(&f, &a);
+    if (sync_removed(gc, &f) != RC_OK)
+        next = gc_fail(gc, f.first && f.first->detail ? f.first->detail : "sync failed");
+    gc->scan.next = 0;
+    arena_fini(&a);
+    return next;
+}
+
 static enum stage dead(struct gc *gc)
 {
     struct scan *s = &gc->scan;
-    if (s->next == s->order_count) {
-        s->next = 0;
-        return STAGE_REACHED;
-    }
+    if (s->next == s->order_count)
+        return end_dead(gc);
     int i = s->order[s->next++];
     if (s->graph.nodes[i].state == NODE_DEAD)
         try_manifest(gc, i);

@@ -74,13 +74,8 @@ static void look_at_empty(struct gc *gc, const struct digest *d)
     arena_fini(&a);
 }
 
-/* The links that led to the data are gone for good before the data goes: a manifest that came back
- * in a crash must find its blobs. */
 static enum stage end_count(struct gc *gc)
 {
-    struct arena a;
-    struct fault f;
-    enum stage next = STAGE_SWEEP;
     gc->report.blobs_marked = gc->reached.count;
     gc->report.blobs_eligible = gc->candidate_count;
     gc_line(gc, "%s", "");
@@ -88,13 +83,7 @@ static enum stage end_count(struct gc *gc)
             "%" PRIu64 " blobs marked, %" PRIu64 " blobs and %" PRIu64
             " manifests eligible for deletion",
             gc->report.blobs_marked, gc->report.blobs_eligible, gc->report.manifests_deleted);
-    arena_init(&a);
-    fault_init(&f, &a);
-    if (gc->report.manifests_deleted > 0 && !gc->options.dry_run &&
-        collection_sync(gc->store, &f) != RC_OK)
-        next = gc_fail(gc, f.first && f.first->detail ? f.first->detail : "sync failed");
-    arena_fini(&a);
-    return next;
+    return STAGE_SWEEP;
 }
 
 static enum stage count(struct gc *gc)

@@ -4,8 +4,8 @@
  *
  *   is another process here?  ──  condemn  ──  look again  ──  unlink  ──  release
  *
- * Nothing is fsynced on its own: what comes back after a crash is found by the next collection.
- * What must not come back is a manifest whose blobs are gone, hence collection_sync.
+ * What comes back after a crash is found by the next collection, so that hardly anything is
+ * fsynced. What must not come back is a manifest whose blobs are gone: hence collect_manifests_end.
  */
 #include "storage/store.h"
 
@@ -31,9 +31,15 @@ void collection_end(struct store *s)
 
 enum rc collection_enter(struct store *s, struct fault *f)
 {
-    if (tree_lock(&s->tree))
+    if (!tree_lock(&s->tree))
+        return fault(f, RC_GC_RUNNING, "another process has begun to work on the same directory");
+    if (s->pins.current.dry_run)
         return RC_OK;
-    return fault(f, RC_GC_RUNNING, "another process has begun to work on the same directory");
+    /* What has gone is gone for good: only then nobody needs what it reached. */
+    enum rc rc = tree_settle(&s->tree, f);
+    if (rc != RC_OK)
+        tree_unlock(&s->tree);
+    return rc;
 }
 
 void collection_leave(struct store *s)
@@ -44,11 +50,6 @@ void collection_leave(struct store *s)
 bool collection_has_settled(struct store *s)
 {
     return pins_have_settled(&s->pins);
-}
-
-enum rc collection_sync(struct store *s, struct fault *f)
-{
-    return tree_sync(&s->tree, f);
 }
 
 /* ---- Links. ----------------------------------------------------------------------------- */
@@ -104,6 +105,23 @@ enum rc collect_manifest(struct store *s, struct name repo, const struct digest 
                          enum verdict *out, struct fault *f)
 {
     return collect_link(s, repo, d, layout_revision(repo, d), out, f);
+}
+
+enum rc collect_manifest_rest(struct store *s, struct name repo, const struct digest *d,
+                              struct fault *f)
+{
+    enum verdict ignored;
+    /* Whoever has just removed the link may not have synced that yet. */
+    enum rc rc = file_sync_dir(&s->tree, layout_revision(repo, d).s, f);
+    return rc == RC_OK ? collect_manifest(s, repo, d, &ignored, f) : rc;
+}
+
+enum rc collect_manifests_end(struct store *s, struct name repo, struct fault *f)
+{
+    enum rc rc = RC_OK;
+    for (int alg = 0; rc == RC_OK && alg < DIGEST_ALGS; alg++)
+        rc = file_sync_dir(&s->tree, layout_repo_revisions(repo.s, (enum digest_alg)alg).s, f);
+    return rc;
 }
 
 /* ---- A tag's history. ------------------------------------------------------------------- */

@@ -4,7 +4,6 @@
  *
  *   file_put     temp file → write → fsync → rename → fsync directory
  *   file_move    (synced by its writer) → rename → fsync directory
- *   file_mkdirs  for each directory made: fsync the one above it
  */
 #include "storage/file.h"
 
@@ -22,11 +21,7 @@
 
 enum { PATH_BYTES = 1100 };
 
-/* A directory can go away between any two calls: a delete empties it, a collection removes
- * it. Then the same is tried again. */
-enum { TRIES = 20 };
-
-enum rc tree_open(struct tree *t, const char *root, struct fault *f)
+enum rc tree_open(struct tree *t, const char *root, const char *const *places, struct fault *f)
 {
     if (mkdir(root, 0777) != 0 && errno != EEXIST)
         return fault_errno(f, errno, "make the root directory", root);
@@ -35,14 +30,20 @@ enum rc tree_open(struct tree *t, const char *root, struct fault *f)
         return fault_errno(f, errno, "open the root directory", root);
     t->fd = fd;
     t->lock = -1;
-    atomic_init(&t->mkdirs, 0);
-    atomic_init(&t->unsynced, 0);
-    atomic_init(&t->made_good, 0);
+    t->places = places;
+    t->making = NULL;
+    atomic_init(&t->makers, 0);
+    (void)pthread_mutex_init(&t->mutex, NULL);
+    atomic_init(&t->doubts, 0);
+    atomic_init(&t->settled, 0);
+    (void)pthread_mutex_init(&t->settling, NULL);
     return RC_OK;
 }
 
 void tree_close(struct tree *t)
 {
+    (void)pthread_mutex_destroy(&t->mutex);
+    (void)pthread_mutex_destroy(&t->settling);
     file_close(t->lock);
     file_close(t->fd);
     t->fd = t->lock = -1;
@@ -81,15 +82,71 @@ void tree_unlock(struct tree *t)
         (void)flock_retry(t->lock, LOCK_SH);
 }
 
-enum rc tree_sync(struct tree *t, struct fault *f)
+void tree_doubt(struct tree *t)
+{
+    (void)atomic_fetch_add(&t->doubts, 1);
+}
+
+static bool has_doubts(struct tree *t)
+{
+    return atomic_load(&t->settled) != atomic_load(&t->doubts);
+}
+
+static int open_retry(struct tree *t, const char *path, int flags)
+{
+    int fd;
+    do
+        fd = openat(t->fd, path, flags, 0666);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int syncfs_retry(int fd)
 {
     /* That others' data has found no room is told here, too; and once. */
-    int failed = syncfs(t->fd);
+    int failed = syncfs(fd);
     if (failed && (errno == ENOSPC || errno == EDQUOT))
-        failed = syncfs(t->fd);
-    if (failed)
+        failed = syncfs(fd);
+    return failed;
+}
+
+static enum rc sync_device(int fd, dev_t *last, struct fault *f)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || (st.st_dev != *last && syncfs_retry(fd) != 0))
         return fault_errno(f, errno, "sync", "the file system");
+    *last = st.st_dev;
     return RC_OK;
+}
+
+static enum rc sync_devices(struct tree *t, struct fault *f)
+{
+    dev_t last = 0;
+    enum rc rc = sync_device(t->fd, &last, f);
+    for (const char *const *place = t->places; rc == RC_OK && *place; place++) {
+        int fd = open_retry(t, *place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+            rc = sync_device(fd, &last, f);
+        else if (errno != ENOENT)
+            rc = fault_errno(f, errno, "open", *place);
+        file_close(fd);
+    }
+    return rc;
+}
+
+enum rc tree_settle(struct tree *t, struct fault *f)
+{
+    if (!has_doubts(t))
+        return RC_OK;
+    enum rc rc = RC_OK;
+    (void)pthread_mutex_lock(&t->settling);
+    unsigned doubts = atomic_load(&t->doubts); /* one that comes while it syncs is not settled */
+    if (has_doubts(t))
+        rc = sync_devices(t, f);
+    if (rc == RC_OK)
+        atomic_store(&t->settled, doubts);
+    (void)pthread_mutex_unlock(&t->settling);
+    return rc;
 }
 
 enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f)
@@ -112,15 +169,6 @@ static int open_flags(enum file_mode mode)
         return O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     }
     return O_RDONLY | O_CLOEXEC;
-}
-
-static int open_retry(struct tree *t, const char *path, int flags)
-{
-    int fd;
-    do
-        fd = openat(t->fd, path, flags, 0666);
-    while (fd < 0 && errno == EINTR);
-    return fd;
 }
 
 enum rc file_open(struct tree *t, const char *path, enum file_mode mode, int *fd, struct fault *f)
@@ -309,124 +357,6 @@ enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, 
     return rc;
 }
 
-/* ---- Directories. ----------------------------------------------------------------------- */
-
-/* The part of a path before its last "/": "" for the tree itself. */
-static void parent_of(const char *path, char out[PATH_BYTES])
-{
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    memmove(out, path, n); /* also in place */
-    out[n] = 0;
-}
-
-static enum rc sync_dir(struct tree *t, const char *path, struct fault *f)
-{
-    int fd = open_retry(t, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return fault_errno(f, errno, "open", path);
-    enum rc rc = file_sync(fd, f);
-    file_close(fd);
-    return rc;
-}
-
-/* What was put there and taken away since needs no syncing. */
-static enum rc sync_if_there(struct tree *t, const char *dir, struct fault *f)
-{
-    enum rc rc = sync_dir(t, dir, f);
-    if (rc == RC_OK || rc == RC_NOT_FOUND)
-        return RC_OK;
-    atomic_fetch_add(&t->unsynced, 1);
-    return rc;
-}
-
-/* What somebody failed to sync is found there by whoever comes next, and taken to be synced. */
-static enum rc sync_rest(struct tree *t, struct fault *f)
-{
-    unsigned failures = atomic_load(&t->unsynced);
-    if (failures == atomic_load(&t->made_good))
-        return RC_OK;
-    enum rc rc = tree_sync(t, f);
-    if (rc == RC_OK)
-        atomic_store(&t->made_good, failures);
-    return rc;
-}
-
-/* Every directory from path up to the tree itself. */
-static enum rc sync_chain(struct tree *t, const char *path, struct fault *f)
-{
-    char dir[PATH_BYTES];
-    (void)snprintf(dir, sizeof(dir), "%s", path);
-    for (;;) {
-        enum rc rc = sync_if_there(t, dir, f);
-        if (rc != RC_OK || dir[0] == 0)
-            return rc;
-        parent_of(dir, dir);
-    }
-}
-
-/* Makes what is missing from the deepest directory that exists; *made is that
- * many levels below it. */
-static enum rc make_missing(struct tree *t, const char *path, unsigned *made, struct fault *f)
-{
-    if (path[0] == 0 || mkdirat(t->fd, path, 0777) == 0) {
-        *made += path[0] != 0;
-        return RC_OK;
-    }
-    if (errno == EEXIST)
-        return RC_OK;
-    if (errno != ENOENT)
-        return fault_errno(f, errno, "make directory", path);
-    char dir[PATH_BYTES];
-    parent_of(path, dir);
-    enum rc rc = make_missing(t, dir, made, f);
-    if (rc != RC_OK)
-        return rc;
-    if (mkdirat(t->fd, path, 0777) != 0 && errno != EEXIST)
-        return fault_errno(f, errno, "make directory", path);
-    (*made)++;
-    return RC_OK;
-}
-
-/* fsyncs the directories above the `made` deepest ones of path. */
-static enum rc sync_made(struct tree *t, const char *path, unsigned made, struct fault *f)
-{
-    char dir[PATH_BYTES];
-    (void)snprintf(dir, sizeof(dir), "%s", path);
-    enum rc rc = RC_OK;
-    for (; rc == RC_OK && made > 0; made--) {
-        parent_of(dir, dir);
-        rc = sync_if_there(t, dir, f);
-    }
-    return rc;
-}
-
-enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
-{
-    /* Another thread may have made some of these directories and not synced them
-     * yet. Then "it exists" is not enough, and the whole chain is synced here too. */
-    unsigned others = atomic_fetch_add(&t->mkdirs, 1);
-    unsigned made = 0;
-    enum rc rc = sync_rest(t, f);
-    if (rc == RC_OK)
-        rc = RC_NOT_FOUND;
-    for (int i = 0; i < TRIES && rc == RC_NOT_FOUND; i++)
-        rc = make_missing(t, path, &made, f);
-    if (rc == RC_OK)
-        rc = others ? sync_chain(t, path, f) : sync_made(t, path, made, f);
-    else if (made > 0)
-        atomic_fetch_add(&t->unsynced, 1);
-    atomic_fetch_sub(&t->mkdirs, 1);
-    return rc;
-}
-
-enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
-{
-    if (mkdirat(t->fd, path, 0777) != 0)
-        return fault_errno(f, errno, "make directory", path);
-    return RC_OK;
-}
-
 /* ---- Putting things in their place. ----------------------------------------------------- */
 
 static enum rc rename_once(struct tree *t, const char *from, const char *to, struct fault *f)
@@ -438,18 +368,16 @@ static enum rc rename_once(struct tree *t, const char *from, const char *to, str
 
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f)
 {
-    char dir[PATH_BYTES];
     struct file_info info;
-    parent_of(to, dir);
     enum rc rc = RC_NOT_FOUND;
-    for (int i = 0; i < TRIES && rc == RC_NOT_FOUND; i++) {
-        rc = file_mkdirs(t, dir, f);
+    for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++) {
+        rc = file_mkdirs_above(t, to, f);
         if (rc == RC_OK)
             rc = rename_once(t, from, to, f);
         if (rc == RC_NOT_FOUND && file_stat(t, from, &info, NULL) == RC_NOT_FOUND)
             break;
     }
-    return rc == RC_OK ? sync_if_there(t, dir, f) : rc;
+    return rc == RC_OK ? file_sync_parent(t, to, f) : rc;
 }
 
 enum durability { DURABLE, NOT_DURABLE };
@@ -481,10 +409,9 @@ static void temp_name(const char *path, char out[PATH_BYTES])
 static enum rc put_once(struct tree *t, const char *path, struct span bytes, enum durability d,
                         struct fault *f)
 {
-    char dir[PATH_BYTES], temp[PATH_BYTES];
-    parent_of(path, dir);
+    char temp[PATH_BYTES];
     temp_name(path, temp);
-    enum rc rc = file_mkdirs(t, dir, f);
+    enum rc rc = file_mkdirs_above(t, path, f);
     if (rc != RC_OK)
         return rc;
     rc = write_temp(t, temp, bytes, d, f);
@@ -493,14 +420,14 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
     if (rc != RC_OK)
         (void)unlinkat(t->fd, temp, 0);
     else if (d == DURABLE)
-        rc = sync_if_there(t, dir, f);
+        rc = file_sync_parent(t, path, f);
     return rc;
 }
 
 static enum rc put(struct tree *t, const char *path, struct span bytes, enum durability d,
                    struct fault *f)
 {
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 0; i < FILE_TRIES; i++) {
         enum rc rc = put_once(t, path, bytes, d, f);
         if (rc != RC_NOT_FOUND)
             return rc;
@@ -520,13 +447,6 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, s
 
 /* ---- Taking things away. ---------------------------------------------------------------- */
 
-enum rc file_sync_parent(struct tree *t, const char *path, struct fault *f)
-{
-    char dir[PATH_BYTES];
-    parent_of(path, dir);
-    return sync_if_there(t, dir, f);
-}
-
 enum rc file_drop(struct tree *t, const char *path, struct fault *f)
 {
     if (unlinkat(t->fd, path, 0) != 0)
@@ -536,7 +456,9 @@ enum rc file_drop(struct tree *t, const char *path, struct fault *f)
 
 enum rc file_remove(struct tree *t, const char *path, struct fault *f)
 {
-    enum rc rc = file_drop(t, path, f);
+    enum rc rc = tree_settle(t, f);
+    if (rc == RC_OK)
+        rc = file_drop(t, path, f);
     return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
 }
 

@@ -10,6 +10,7 @@
 #ifndef STORAGE_FILE_H
 #define STORAGE_FILE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -17,16 +18,27 @@
 #include "lib/rc.h"
 #include "lib/span.h"
 
+/* A directory can go away between any two calls: a delete empties it, a collection removes
+ * it. Then the same is tried again. */
+enum { FILE_TRIES = 20 };
+
+struct making;
+
 /* The directory that all paths are relative to. */
 struct tree {
     int fd;
-    int lock;           /* -1: none */
-    atomic_uint mkdirs; /* calls of file_mkdirs that have made a directory and not yet synced it */
-    /* Times that directories could not be synced, and how many of those are made good since. */
-    atomic_uint unsynced, made_good;
+    int lock;                  /* -1: none */
+    const char *const *places; /* directories that may be on another file system; ends with NULL */
+    pthread_mutex_t mutex;     /* of `making` */
+    struct making *making;     /* directories that are being made, and not all synced … */
+    atomic_uint makers;        /* … by so many threads */
+    atomic_uint doubts;        /* how often there was one (tree_doubt) … */
+    atomic_uint settled;       /* … of which so many are settled */
+    pthread_mutex_t settling;
 };
 
-enum rc tree_open(struct tree *t, const char *root, struct fault *f) MUST_CHECK;
+enum rc tree_open(struct tree *t, const char *root, const char *const *places,
+                  struct fault *f) MUST_CHECK;
 void tree_close(struct tree *t);
 
 /* Says that this process works on the tree, for as long as it is open, by a lock on this file;
@@ -35,8 +47,12 @@ void tree_share(struct tree *t, const char *path);
 /* For itself; false if another process works on it. For a short time: who comes, waits. */
 bool tree_lock(struct tree *t) MUST_CHECK;
 void tree_unlock(struct tree *t);
-/* Everything on the file system, for good. */
-enum rc tree_sync(struct tree *t, struct fault *f) MUST_CHECK;
+/* From now on something may look as if it were there, or gone, and not be so on the disk: whoever
+ * has changed it was killed, or could not sync it. */
+void tree_doubt(struct tree *t);
+/* Everything that can be seen is on the disk, but for what other threads are at just now. Costs
+ * nothing as long as there is no doubt. What is done below for good is done after it. */
+enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 
 /* Room on the file system, without what is kept for the administrator. */
 enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f) MUST_CHECK;
@@ -91,8 +107,13 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
                           struct fault *f) MUST_CHECK;
 /* Moves a synced file over `to`, for good, making directories as needed. */
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f) MUST_CHECK;
+/* fsyncs a directory, or it and all above it. One that is gone is fine. */
+enum rc file_sync_dir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Makes a directory and those above it, for good. One that exists is fine. */
 enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* The same for the directory that path is in. */
+enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Makes one directory, not synced. */
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 

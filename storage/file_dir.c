@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * file_dir: directories as lists: walking them, and taking all of them away.
+ * file_dir: directories: making them for good, walking them, and taking all of them away.
+ *
+ *   file_mkdirs  for each directory made: fsync the one above it
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +18,204 @@
 
 enum { PATH_BYTES = 1100, TREE_DEPTH_MAX = 256 };
 
+/* ---- Making them, and syncing them. ----------------------------------------------------- */
+
+/* The part of a path before its last "/": "" for the tree itself. */
+static void parent_of(const char *path, char out[PATH_BYTES])
+{
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    memmove(out, path, n); /* also in place */
+    out[n] = 0;
+}
+
+/* "" is the tree itself. */
+static enum rc open_dir(struct tree *t, const char *path, int *out, struct fault *f)
+{
+    int fd;
+    do
+        fd = openat(t->fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0)
+        return fault_errno(f, errno, "open", path);
+    *out = fd;
+    return RC_OK;
+}
+
+static enum rc sync_dir(struct tree *t, const char *path, struct fault *f)
+{
+    int fd = -1;
+    enum rc rc = open_dir(t, path, &fd, f);
+    if (rc == RC_OK)
+        rc = file_sync(fd, f);
+    file_close(fd);
+    return rc;
+}
+
+enum rc file_sync_dir(struct tree *t, const char *path, struct fault *f)
+{
+    enum rc rc = sync_dir(t, path, f);
+    if (rc == RC_NOT_FOUND)
+        return RC_OK; /* what was put there and taken away since needs no syncing */
+    if (rc != RC_OK)
+        tree_doubt(t);
+    return rc;
+}
+
+enum rc file_sync_parent(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    return file_sync_dir(t, dir, f);
+}
+
+enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    (void)snprintf(dir, sizeof(dir), "%s", path);
+    for (;;) {
+        enum rc rc = file_sync_dir(t, dir, f);
+        if (rc != RC_OK || dir[0] == 0)
+            return rc;
+        parent_of(dir, dir);
+    }
+}
+
+/* A call that makes directories, as long as it has not synced them. Others see them before that. */
+struct making {
+    const char *path;
+    size_t top; /* the length of the shortest part of it that may be new */
+    struct making *next;
+};
+
+static void making_begin(struct tree *t, struct making *m, const char *path)
+{
+    (void)atomic_fetch_add(&t->makers, 1);
+    (void)pthread_mutex_lock(&t->mutex);
+    *m = (struct making){.path = path, .top = strlen(path), .next = t->making};
+    t->making = m;
+    (void)pthread_mutex_unlock(&t->mutex);
+}
+
+static void making_end(struct tree *t, const struct making *m)
+{
+    (void)pthread_mutex_lock(&t->mutex);
+    struct making **at = &t->making;
+    while (*at != m)
+        at = &(*at)->next;
+    *at = m->next;
+    (void)pthread_mutex_unlock(&t->mutex);
+    (void)atomic_fetch_sub(&t->makers, 1);
+}
+
+/* A part of the path may be new, too. */
+static void making_part(struct tree *t, struct making *m, const char *part)
+{
+    size_t n = strlen(part);
+    (void)pthread_mutex_lock(&t->mutex);
+    if (n < m->top)
+        m->top = n;
+    (void)pthread_mutex_unlock(&t->mutex);
+}
+
+/* Is somebody making a part of this path, other than self? Asked after it was seen. */
+static bool others_make(struct tree *t, const char *path, const struct making *self)
+{
+    bool make = false;
+    if (atomic_load(&t->makers) == (self ? 1 : 0))
+        return false;
+    (void)pthread_mutex_lock(&t->mutex);
+    for (const struct making *m = t->making; m && !make; m = m->next)
+        make = m != self && strncmp(m->path, path, m->top) == 0 &&
+               (path[m->top] == '/' || path[m->top] == 0);
+    (void)pthread_mutex_unlock(&t->mutex);
+    return make;
+}
+
+/* Makes what is missing from the deepest directory that exists; *made is that
+ * many levels below it. */
+static enum rc make_missing(struct tree *t, const char *path, struct making *m, unsigned *made,
+                            struct fault *f)
+{
+    if (path[0] == 0 || mkdirat(t->fd, path, 0777) == 0) {
+        *made += path[0] != 0;
+        return RC_OK;
+    }
+    if (errno == EEXIST)
+        return RC_OK;
+    if (errno != ENOENT)
+        return fault_errno(f, errno, "make directory", path);
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    making_part(t, m, dir);
+    enum rc rc = make_missing(t, dir, m, made, f);
+    if (rc != RC_OK)
+        return rc;
+    if (mkdirat(t->fd, path, 0777) != 0 && errno != EEXIST)
+        return fault_errno(f, errno, "make directory", path);
+    (*made)++;
+    return RC_OK;
+}
+
+/* fsyncs the directories above the `made` deepest ones of path. */
+static enum rc sync_made(struct tree *t, const char *path, unsigned made, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    (void)snprintf(dir, sizeof(dir), "%s", path);
+    enum rc rc = RC_OK;
+    for (; rc == RC_OK && made > 0; made--) {
+        parent_of(dir, dir);
+        rc = file_sync_dir(t, dir, f);
+    }
+    return rc;
+}
+
+static bool is_dir(struct tree *t, const char *path)
+{
+    struct file_info info;
+    return file_stat(t, path, &info, NULL) == RC_OK && info.is_dir;
+}
+
+static enum rc make_and_sync(struct tree *t, const char *path, struct fault *f)
+{
+    struct making m;
+    unsigned made = 0;
+    enum rc rc = RC_NOT_FOUND;
+    making_begin(t, &m, path);
+    for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++)
+        rc = make_missing(t, path, &m, &made, f);
+    if (rc == RC_OK)
+        rc = others_make(t, path, &m) ? file_sync_chain(t, path, f) : sync_made(t, path, made, f);
+    else if (made > 0)
+        tree_doubt(t);
+    making_end(t, &m);
+    return rc;
+}
+
+enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
+{
+    enum rc rc = RC_OK;
+    if (!is_dir(t, path))
+        rc = make_and_sync(t, path, f);
+    else if (others_make(t, path, NULL)) /* then it exists, and may not be on the disk */
+        rc = file_sync_chain(t, path, f);
+    return rc == RC_OK ? tree_settle(t, f) : rc; /* last: they may have failed, too */
+}
+
+enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    return file_mkdirs(t, dir, f);
+}
+
+enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
+{
+    if (mkdirat(t->fd, path, 0777) != 0)
+        return fault_errno(f, errno, "make directory", path);
+    return RC_OK;
+}
+
 /* ---- Walking. --------------------------------------------------------------------------- */
 
 struct dir {
@@ -24,12 +224,10 @@ struct dir {
 
 enum rc dir_open(struct tree *t, const char *path, struct dir **out, struct fault *f)
 {
-    int fd;
-    do
-        fd = openat(t->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (fd < 0 && errno == EINTR);
-    if (fd < 0)
-        return fault_errno(f, errno, "open", path);
+    int fd = -1;
+    enum rc rc = open_dir(t, path, &fd, f);
+    if (rc != RC_OK)
+        return rc;
     DIR *d = fdopendir(fd);
     if (!d) {
         int err = errno;
@@ -140,7 +338,12 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
 
 enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
 {
-    enum rc rc = remove_below(t, path, 0, f);
+    enum rc rc = tree_settle(t, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = remove_below(t, path, 0, f);
+    if (rc != RC_OK)
+        tree_doubt(t);
     return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
 }
 

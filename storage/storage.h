@@ -293,6 +293,12 @@ enum rc collect_layer(struct store *s, struct name repo, const struct digest *d,
  * pushes an index keeps its children, if they are still there, and theirs. */
 enum rc collect_manifest(struct store *s, struct name repo, const struct digest *d,
                          enum verdict *out, struct fault *f) MUST_CHECK;
+/* The directory of a manifest whose link has gone. */
+enum rc collect_manifest_rest(struct store *s, struct name repo, const struct digest *d,
+                              struct fault *f) MUST_CHECK;
+/* The repository's manifests that were removed are gone for good: call it before anything that
+ * they reached is removed. */
+enum rc collect_manifests_end(struct store *s, struct name repo, struct fault *f) MUST_CHECK;
 /* What the tag remembers of manifests that the repository has no longer. */
 enum rc collect_history(struct store *s, struct name repo, struct tag tag,
                         struct fault *f) MUST_CHECK;
@@ -302,8 +308,6 @@ enum rc collect_upload(struct store *s, struct name repo, struct span id, uint64
 /* Empty directories in the repository; all of it, if it has nothing but those. */
 enum rc collect_repo(struct store *s, struct name repo, enum verdict *out,
                      struct fault *f) MUST_CHECK;
-/* Puts what was removed so far on the disk for good: between links and the data they need. */
-enum rc collection_sync(struct store *s, struct fault *f) MUST_CHECK;
 /* The data, of so many bytes. */
 enum rc collect_blob(struct store *s, const struct digest *d, uint64_t bytes, enum verdict *out,
                      struct fault *f) MUST_CHECK;

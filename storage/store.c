@@ -16,7 +16,7 @@ static void share(struct store *s)
 enum rc store_open(const char *root, struct store **out, struct fault *f)
 {
     struct store *s = must_calloc(sizeof(*s));
-    enum rc rc = tree_open(&s->tree, root, f);
+    enum rc rc = tree_open(&s->tree, root, store_places, f);
     if (rc != RC_OK) {
         free(s);
         return rc;
@@ -35,6 +35,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
         return rc;
     }
     share(s);
+    tree_doubt(&s->tree); /* whoever worked on it before may have been killed */
     *out = s;
     return rc;
 }

@@ -18,6 +18,8 @@
 #include "storage/file.h"
 #include "test/pattern.h"
 
+static const char *const NOWHERE[] = {NULL};
+
 struct place {
     char root[64];
     struct tree tree;
@@ -29,7 +31,7 @@ static int setup(void **state)
     struct place *p = calloc(1, sizeof(*p));
     strcpy(p->root, "/tmp/registry-unit-XXXXXX");
     assert_non_null(mkdtemp(p->root));
-    assert_int_equal(tree_open(&p->tree, p->root, NULL), RC_OK);
+    assert_int_equal(tree_open(&p->tree, p->root, NOWHERE, NULL), RC_OK);
     arena_init(&p->arena);
     *state = p;
     return 0;
