@@ -111,14 +111,16 @@ enum rc blob_mount(struct store *s, const struct name *from, struct name to, con
                    struct fault *f)
 {
     struct blob b;
-    pins_begin(&s->pins, to.s, PIN_BLOB, d);
+    pins_begin_put(&s->pins, to.s, PIN_BLOB, d);
     enum rc rc = from ? blob_stat(s, *from, d, &b, f) : stat_any(s, d, &b, f);
     if (rc == RC_OK && !digest_eq(&b.digest, d))
         rc = unknown(d, promise_content(s, to, &b.digest, f), f);
     if (rc == RC_OK)
+        rc = settle_put(s, layout_layer(to, d), &b.digest, digest_eq(&b.digest, d), f);
+    if (rc == RC_OK)
         rc = repo_prepare(s, to, f);
     if (rc == RC_OK)
         rc = link_put(s, layout_layer_link(to, d).s, &b.digest, f);
-    pins_end(&s->pins, to.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    pins_end_put(&s->pins, to.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
     return rc;
 }

@@ -104,6 +104,23 @@ enum rc manifest_promise(struct store *s, struct name repo, const struct digest 
 
 /* ---- Pushing. --------------------------------------------------------------------------- */
 
+static enum rc check_reference(struct store *s, struct name repo, const struct oci_descriptor *r,
+                               struct fault *f)
+{
+    struct blob b;
+    time_t ignored;
+    if (r->role == OCI_CHILD)
+        return settle_put(s, layout_revision(repo, &r->digest), &r->digest, 0, f);
+    if (r->foreign)
+        return RC_OK;
+    enum rc rc = blob_find(s, repo, &r->digest, &b, &ignored, f);
+    if (rc == RC_OK)
+        return settle_put(s, layout_layer(repo, &r->digest), &r->digest, 0, f);
+    if (rc == RC_NOT_FOUND)
+        rc = fault(f, RC_MANIFEST_BLOB_UNKNOWN, "%s", digest_print(&r->digest).s);
+    return rc;
+}
+
 /* Every blob that the manifest needs must be in the repository. Children of an index
  * need not: an index may be pushed for some platforms only. */
 static enum rc check_references(struct store *s, struct name repo, const struct oci_manifest *m,
@@ -111,18 +128,14 @@ static enum rc check_references(struct store *s, struct name repo, const struct 
 {
     enum rc first = RC_OK;
     for (size_t i = 0; i < m->ref_count; i++) {
-        const struct oci_descriptor *r = &m->refs[i];
-        struct blob b;
-        time_t ignored;
-        if (r->role == OCI_CHILD || r->foreign)
-            continue;
-        enum rc rc = blob_find(s, repo, &r->digest, &b, &ignored, f);
-        if (rc == RC_OK)
-            continue;
-        if (rc != RC_NOT_FOUND)
+        enum rc rc = check_reference(s, repo, &m->refs[i], f);
+        if (rc == RC_MANIFEST_BLOB_UNKNOWN)
+            first = rc;
+        else if (rc != RC_OK)
             return rc;
-        first = fault(f, RC_MANIFEST_BLOB_UNKNOWN, "%s", digest_print(&r->digest).s);
     }
+    if (first == RC_OK && m->has_subject)
+        first = settle_put(s, layout_revision(repo, &m->subject), &m->subject, 0, f);
     return first;
 }
 
@@ -165,14 +178,14 @@ static void pin_all(struct store *s, struct name repo, const struct manifest_new
         const struct oci_descriptor *r = &m->parsed->refs[i];
         pins_begin(&s->pins, repo.s, kind_of(r), &r->digest);
     }
-    pins_begin(&s->pins, repo.s, PIN_MANIFEST, &m->digest);
+    pins_begin_put(&s->pins, repo.s, PIN_MANIFEST, &m->digest);
 }
 
 static void unpin_all(struct store *s, struct name repo, const struct manifest_new *m)
 {
     for (size_t i = 0; i < m->parsed->ref_count; i++)
         pins_end(&s->pins, repo.s, &m->parsed->refs[i].digest, PIN_DROPPED);
-    pins_end(&s->pins, repo.s, &m->digest, PIN_DROPPED);
+    pins_end_put(&s->pins, repo.s, &m->digest, PIN_DROPPED);
 }
 
 static void use(struct store *s, struct name repo, const struct oci_descriptor *r)
@@ -202,7 +215,7 @@ static void use_all(struct store *s, struct name repo, const struct manifest_new
         use(s, repo, &m->parsed->refs[i]);
     if (kept)
         link_used(s, layout_revision_link(repo, &m->digest).s);
-    pins_end(&s->pins, repo.s, &m->digest, kept ? PIN_USED : PIN_KEPT);
+    pins_end_put(&s->pins, repo.s, &m->digest, kept ? PIN_USED : PIN_KEPT);
 }
 
 enum rc manifest_put(struct store *s, struct name repo, const struct manifest_new *m,

@@ -58,6 +58,7 @@ struct pin_repo {
 struct pin_content {
     struct digest digest; /* key */
     unsigned pins, pending, open;
+    unsigned puts; /* of those pending, how many put it there */
     unsigned run;
     UT_hash_handle hh;
 };
@@ -257,24 +258,28 @@ static void lock_when_safe(struct pins *p, struct span repo, const struct digest
         (void)pthread_cond_wait(&p->released, &p->mutex);
 }
 
-void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
+static void begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d,
+                  unsigned puts)
 {
     lock_when_safe(p, repo, d);
     expire(p, EXPIRE_STEP);
     struct pin *pin = take_pin(p, take_repo(p, repo), kind, d);
     pin->pending++;
     pin->content->pending++;
+    pin->content->puts += puts;
     pin->repo->pending++;
     (void)pthread_mutex_unlock(&p->mutex);
 }
 
-void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how)
+static void end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how,
+                unsigned puts)
 {
     (void)pthread_mutex_lock(&p->mutex);
     struct pin *pin = find_pin(find_repo(p, repo), d);
     assert(pin && pin->pending > 0);
     pin->pending--;
     pin->content->pending--;
+    pin->content->puts -= puts;
     pin->repo->pending--;
     switch (how) {
     case PIN_DROPPED:
@@ -291,6 +296,35 @@ void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin
         break;
     }
     (void)pthread_mutex_unlock(&p->mutex);
+}
+
+void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
+{
+    begin(p, repo, kind, d, 0);
+}
+
+void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how)
+{
+    end(p, repo, d, how, 0);
+}
+
+void pins_begin_put(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
+{
+    begin(p, repo, kind, d, 1);
+}
+
+void pins_end_put(struct pins *p, struct span repo, const struct digest *d, enum pin_end how)
+{
+    end(p, repo, d, how, 1);
+}
+
+bool pins_are_putting(struct pins *p, const struct digest *d, unsigned most)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    const struct pin_content *c = find_content(p, d);
+    bool are = c && c->puts > most;
+    (void)pthread_mutex_unlock(&p->mutex);
+    return are;
 }
 
 void pins_forget(struct pins *p, struct span repo, const struct digest *d)

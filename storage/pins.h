@@ -62,6 +62,12 @@ enum pin_end {
 /* Each begin has an end. */
 void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d);
 void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how);
+/* The same for whoever puts it there: before the end, what others see of it may be lost in a
+ * crash. */
+void pins_begin_put(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d);
+void pins_end_put(struct pins *p, struct span repo, const struct digest *d, enum pin_end how);
+/* Are more than so many putting it, in whatever repository? Asked after it was seen. */
+bool pins_are_putting(struct pins *p, const struct digest *d, unsigned most);
 /* The client has deleted it itself. */
 void pins_forget(struct pins *p, struct span repo, const struct digest *d);
 

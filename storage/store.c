@@ -163,6 +163,15 @@ enum rc link_put(struct store *s, const char *path, const struct digest *d, stru
     return file_put(&s->tree, path, span_of(text.s), f);
 }
 
+enum rc settle_put(struct store *s, struct path link_dir, const struct digest *d, unsigned own,
+                   struct fault *f)
+{
+    if (!pins_are_putting(&s->pins, d, own))
+        return RC_OK;
+    enum rc rc = file_sync_chain(&s->tree, layout_blob_dir(d).s, f);
+    return rc == RC_OK ? file_sync_chain(&s->tree, link_dir.s, f) : rc;
+}
+
 void lister_add(struct lister *l, struct span item)
 {
     if (l->count == l->cap) {

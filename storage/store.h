@@ -44,6 +44,10 @@ enum rc link_read(struct tree *t, const char *path, struct digest *out, time_t *
                   struct fault *f) MUST_CHECK;
 enum rc link_put(struct store *s, const char *path, const struct digest *d,
                  struct fault *f) MUST_CHECK;
+/* Call it for what was found before telling a client of something that rests on it: if others than
+ * so many are just putting it there, its data and the link in this directory are synced. */
+enum rc settle_put(struct store *s, struct path link_dir, const struct digest *d, unsigned own,
+                   struct fault *f) MUST_CHECK;
 
 /* Notes in a link's time that a client relies on it, or that it has been used. The time it has
  * now saves writing the same again. */

@@ -17,14 +17,39 @@ enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest
     return unknown(tag, link_get(s, layout_tag_current(repo, tag).s, out, f), f);
 }
 
+/* What a tag points at. */
+struct target {
+    struct digest digest;
+    bool pinned;
+};
+
+/* As long as a change to a tag is not on the disk, a crash may undo it: until then, what the tag
+ * pointed at before is still needed. With the tag's lock held. */
+static struct target target_hold(struct store *s, struct name repo, struct tag tag)
+{
+    struct target old;
+    old.pinned = link_get(s, layout_tag_current(repo, tag).s, &old.digest, NULL) == RC_OK;
+    if (old.pinned)
+        pins_begin(&s->pins, repo.s, PIN_MANIFEST, &old.digest);
+    return old;
+}
+
+static void target_release(struct store *s, struct name repo, const struct target *old)
+{
+    if (old->pinned)
+        pins_end(&s->pins, repo.s, &old->digest, PIN_DROPPED);
+}
+
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f)
 {
     pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
+    struct target old = target_hold(s, repo, tag);
     /* The history first: `current` is what makes the tag move. */
     enum rc rc = link_put(s, layout_tag_index(repo, tag, d).s, d, f);
     if (rc == RC_OK)
         rc = link_put(s, layout_tag_current(repo, tag).s, d, f);
+    target_release(s, repo, &old);
     (void)pthread_mutex_unlock(lock);
     return rc;
 }
@@ -32,8 +57,10 @@ enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct 
 /* With the tag's lock held. */
 static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, struct fault *f)
 {
+    struct target old = target_hold(s, repo, tag);
     /* `current` first, for good: a crash half way through leaves no tag behind. */
     enum rc rc = file_remove(&s->tree, layout_tag_current(repo, tag).s, f);
+    target_release(s, repo, &old);
     if (rc == RC_OK)
         rc = file_remove_tree(&s->tree, layout_tag(repo, tag).s, f);
     return rc;

@@ -453,9 +453,9 @@ static bool is_mine(struct upload *u)
 static enum rc commit_pinned(struct upload *u, const struct digest *d, struct fault *f)
 {
     struct pins *pins = &u->store->pins;
-    pins_begin(pins, u->repo.s, PIN_BLOB, d);
+    pins_begin_put(pins, u->repo.s, PIN_BLOB, d);
     enum rc rc = become_blob(u, d, f);
-    pins_end(pins, u->repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    pins_end_put(pins, u->repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
     u->over = rc != RC_OK && !is_mine(u);
     return rc;
 }
