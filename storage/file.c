@@ -380,6 +380,14 @@ enum rc file_move(struct tree *t, const char *from, const char *to, struct fault
     return rc == RC_OK ? file_sync_parent(t, to, f) : rc;
 }
 
+enum rc file_take_out(struct tree *t, const char *path, const char *to, struct fault *f)
+{
+    enum rc rc = file_mkdirs_above(t, to, f);
+    if (rc == RC_OK)
+        rc = rename_once(t, path, to, f);
+    return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
+}
+
 enum durability { DURABLE, NOT_DURABLE };
 
 static enum rc write_temp(struct tree *t, const char *temp, struct span bytes, enum durability d,

@@ -107,6 +107,8 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
                           struct fault *f) MUST_CHECK;
 /* Moves a synced file over `to`, for good, making directories as needed. */
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f) MUST_CHECK;
+/* Moves a directory to where nobody looks, making that as needed: here it is gone for good. */
+enum rc file_take_out(struct tree *t, const char *path, const char *to, struct fault *f) MUST_CHECK;
 /* fsyncs a directory, or it and all above it. One that is gone is fine. */
 enum rc file_sync_dir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f) MUST_CHECK;

@@ -16,6 +16,7 @@
  *
  *   run/                                                  ours; the registry image ignores it
  *     lock                                                 each process on the tree has it open
+ *     tags/<random>/                                       a tag that comes or goes
  *
  * <hh> are the first two characters of <hex>. A link holds a digest's text and
  * no newline. Its time of modification is a pin's (storage.h): when the blob or manifest was last
@@ -69,6 +70,16 @@ struct path layout_run_probe(void)
 struct path layout_run_lock(void)
 {
     return PATH("run/lock");
+}
+
+struct path layout_run_tags(void)
+{
+    return PATH("run/tags");
+}
+
+struct path layout_run_tag(const char *id)
+{
+    return PATH("run/tags/%s", id);
 }
 
 struct path layout_repositories(void)
@@ -258,6 +269,12 @@ struct path layout_link_in(struct path dir)
 struct path layout_current_in(struct path dir)
 {
     return layout_below(dir, "current/link");
+}
+
+struct path layout_index_in(struct path dir, const struct digest *d)
+{
+    struct digest_text hex = digest_hex(d);
+    return PATH("%s/index/%s/%s/link", dir.s, digest_alg_name(d->alg), hex.s);
 }
 
 struct path layout_data_in(struct path dir)

@@ -20,6 +20,8 @@ struct path layout_repositories(void);
 struct path layout_run(void);       /* this server's own directory, for what is of now */
 struct path layout_run_probe(void); /* comes and goes, to see whether it can */
 struct path layout_run_lock(void);  /* held by each process that works on the tree */
+struct path layout_run_tags(void);  /* where tags are made and taken apart */
+struct path layout_run_tag(const char *id);
 
 struct path layout_blob(const struct digest *d); /* the data */
 struct path layout_blob_dir(const struct digest *d);
@@ -46,6 +48,7 @@ struct path layout_revision_link(struct name repo, const struct digest *d);
 struct path layout_tag(struct name repo, struct tag tag); /* the directory */
 struct path layout_tag_current(struct name repo, struct tag tag);
 struct path layout_tag_history(struct name repo, struct tag tag, enum digest_alg alg);
+struct path layout_index_in(struct path dir, const struct digest *d); /* a tag's */
 struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct digest *d);
 struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d);
 

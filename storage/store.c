@@ -13,6 +13,19 @@ static void share(struct store *s)
         tree_share(&s->tree, layout_run_lock().s);
 }
 
+/* Tags that came or went when the last process ended, unless another one is at work on some. */
+static void tidy_tags(struct store *s)
+{
+    struct path tags = layout_run_tags();
+    if (!tree_lock(&s->tree))
+        return;
+    if (!file_remove_empty(&s->tree, tags.s)) {
+        enum rc ignored = file_remove_tree(&s->tree, tags.s, NULL);
+        (void)ignored; /* the next start does it */
+    }
+    tree_unlock(&s->tree);
+}
+
 enum rc store_open(const char *root, struct store **out, struct fault *f)
 {
     struct store *s = must_calloc(sizeof(*s));
@@ -36,6 +49,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     }
     share(s);
     tree_doubt(&s->tree); /* whoever worked on it before may have been killed */
+    tidy_tags(s);
     *out = s;
     return rc;
 }

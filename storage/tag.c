@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * tag: names for manifests. A tag exists while its current/link does.
+ *
+ * A tag comes and goes in one piece, also for those who list them, and in a crash: its directory is
+ * made, or taken apart, beside the tree.
  */
 #include "storage/store.h"
+
+#include <sodium.h>
 
 static enum rc unknown(struct tag tag, enum rc rc, struct fault *f)
 {
@@ -40,29 +45,77 @@ static void target_release(struct store *s, struct name repo, const struct targe
         pins_end(&s->pins, repo.s, &old->digest, PIN_DROPPED);
 }
 
+static struct path new_aside(void)
+{
+    unsigned char id[8];
+    char hex[2 * sizeof(id) + 1];
+    randombytes_buf(id, sizeof(id));
+    return layout_run_tag(sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
+}
+
+/* The history first: `current` is what makes the tag move. */
+static enum rc put_links(struct store *s, struct path dir, const struct digest *d, struct fault *f)
+{
+    enum rc rc = link_put(s, layout_index_in(dir, d).s, d, f);
+    return rc == RC_OK ? link_put(s, layout_current_in(dir).s, d, f) : rc;
+}
+
+static void drop_aside(struct store *s, struct path aside)
+{
+    enum rc ignored = file_remove_tree(&s->tree, aside.s, NULL); /* the next start does it */
+    (void)ignored;
+}
+
+static enum rc put_new(struct store *s, struct path dir, const struct digest *d)
+{
+    struct path aside = new_aside();
+    enum rc rc = put_links(s, aside, d, NULL);
+    if (rc == RC_OK)
+        rc = file_move(&s->tree, aside.s, dir.s, NULL);
+    if (rc != RC_OK)
+        drop_aside(s, aside);
+    return rc;
+}
+
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f)
 {
+    struct file_info info;
+    struct path dir = layout_tag(repo, tag);
     pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
     struct target old = target_hold(s, repo, tag);
-    /* The history first: `current` is what makes the tag move. */
-    enum rc rc = link_put(s, layout_tag_index(repo, tag, d).s, d, f);
-    if (rc == RC_OK)
-        rc = link_put(s, layout_tag_current(repo, tag).s, d, f);
+    bool is_new = file_stat(&s->tree, dir.s, &info, NULL) == RC_NOT_FOUND;
+    enum rc rc = RC_OK;
+    /* From another file system it cannot come in one piece. */
+    if (!is_new || put_new(s, dir, d) != RC_OK)
+        rc = put_links(s, dir, d, f);
     target_release(s, repo, &old);
     (void)pthread_mutex_unlock(lock);
     return rc;
 }
 
+static enum rc delete_in_place(struct store *s, struct path dir, struct fault *f)
+{
+    enum rc rc = file_remove(&s->tree, layout_current_in(dir).s, f);
+    return rc == RC_OK ? file_remove_tree(&s->tree, dir.s, f) : rc;
+}
+
 /* With the tag's lock held. */
 static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, struct fault *f)
 {
+    struct file_info info;
+    struct path dir = layout_tag(repo, tag), aside = new_aside();
+    enum rc rc = file_stat(&s->tree, layout_current_in(dir).s, &info, f);
+    if (rc != RC_OK)
+        return rc;
     struct target old = target_hold(s, repo, tag);
-    /* `current` first, for good: a crash half way through leaves no tag behind. */
-    enum rc rc = file_remove(&s->tree, layout_tag_current(repo, tag).s, f);
+    if (file_take_out(&s->tree, dir.s, aside.s, NULL) != RC_OK) {
+        rc = delete_in_place(s, dir, f);
+        rc = rc == RC_NOT_FOUND ? RC_OK : rc; /* only the fsync had failed; by now it is settled */
+    }
     target_release(s, repo, &old);
     if (rc == RC_OK)
-        rc = file_remove_tree(&s->tree, layout_tag(repo, tag).s, f);
+        drop_aside(s, aside);
     return rc;
 }
 
