@@ -419,7 +419,7 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
 {
     char temp[PATH_BYTES];
     temp_name(path, temp);
-    enum rc rc = file_mkdirs_above(t, path, f);
+    enum rc rc = d == DURABLE ? file_mkdirs_above(t, path, f) : RC_OK;
     if (rc != RC_OK)
         return rc;
     rc = write_temp(t, temp, bytes, d, f);
@@ -432,25 +432,19 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
     return rc;
 }
 
-static enum rc put(struct tree *t, const char *path, struct span bytes, enum durability d,
-                   struct fault *f)
+enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
 {
     for (int i = 0; i < FILE_TRIES; i++) {
-        enum rc rc = put_once(t, path, bytes, d, f);
+        enum rc rc = put_once(t, path, bytes, DURABLE, f);
         if (rc != RC_NOT_FOUND)
             return rc;
     }
     return fault(f, RC_IO, "the directory of %s keeps going away", path);
 }
 
-enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
-{
-    return put(t, path, bytes, DURABLE, f);
-}
-
 enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, struct fault *f)
 {
-    return put(t, path, bytes, NOT_DURABLE, f);
+    return put_once(t, path, bytes, NOT_DURABLE, f);
 }
 
 /* ---- Taking things away. ---------------------------------------------------------------- */

@@ -102,7 +102,8 @@ enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, 
 /* Puts a whole file in its place, for good, making directories as needed. A reader
  * sees the old bytes or the new ones. */
 enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f) MUST_CHECK;
-/* The same without the fsyncs: for what may be lost or torn in a crash. */
+/* The same without any fsync, in a directory that is there: for what may be lost or torn in a
+ * crash. */
 enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
                           struct fault *f) MUST_CHECK;
 /* Moves a synced file over `to`, for good, making directories as needed. */
@@ -116,7 +117,7 @@ enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f) MUST_
 enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* The same for the directory that path is in. */
 enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
-/* Makes one directory, not synced. */
+/* Makes one directory, not synced. One that exists is fine. */
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 
 /* Removes a file, for good. */

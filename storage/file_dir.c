@@ -211,7 +211,7 @@ enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f)
 
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 {
-    if (mkdirat(t->fd, path, 0777) != 0)
+    if (mkdirat(t->fd, path, 0777) != 0 && errno != EEXIST)
         return fault_errno(f, errno, "make directory", path);
     return RC_OK;
 }

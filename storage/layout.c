@@ -211,6 +211,11 @@ struct path layout_upload_started(struct name repo, struct span id)
     return PATH(REPO "/_uploads/%.*s/startedat", SPAN_ARG(repo.s), SPAN_ARG(id));
 }
 
+struct path layout_upload_states(struct name repo, struct span id)
+{
+    return PATH(REPO "/_uploads/%.*s/hashstates", SPAN_ARG(repo.s), SPAN_ARG(id));
+}
+
 struct path layout_upload_hashes(struct name repo, struct span id, enum digest_alg alg)
 {
     return PATH(REPO "/_uploads/%.*s/hashstates/%s", SPAN_ARG(repo.s), SPAN_ARG(id),

@@ -55,6 +55,7 @@ struct path layout_tag_index(struct name repo, struct tag tag, const struct dige
 struct path layout_upload(struct name repo, struct span id); /* the directory */
 struct path layout_upload_data(struct name repo, struct span id);
 struct path layout_upload_started(struct name repo, struct span id);
+struct path layout_upload_states(struct name repo, struct span id); /* all algorithms' */
 struct path layout_upload_hashes(struct name repo, struct span id, enum digest_alg alg);
 struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg alg,
                                uint64_t offset);

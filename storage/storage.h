@@ -116,7 +116,8 @@ enum rc upload_append(struct upload *u, struct span bytes, struct fault *f) MUST
 /* Back to what it was when it was opened: its room is others'. */
 void upload_forget(struct upload *u);
 /* Puts what was received on the disk, so that it can go on after a restart. If that fails it is
- * back to what was put there before. */
+ * back to what was put there before. Until it is a blob it is not promised to outlive a crash of the
+ * machine; if it does, it has at least these bytes. */
 enum rc upload_sync(struct upload *u, struct fault *f) MUST_CHECK;
 /* Makes it the blob d of its repository, and the upload is over. RC_DIGEST_INVALID if
  * the content is another, RC_NO_SPACE: then the upload is over too, and nothing of it stays. */

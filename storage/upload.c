@@ -77,18 +77,33 @@ static enum rc put_started(struct store *s, struct name repo, struct span id, st
     return file_put_unsynced(&s->tree, layout_upload_started(repo, id).s, span_from(text, n), f);
 }
 
+/* Its directories are made one by one: not those above, which are for others, too, and synced. */
+static enum rc put_state(struct store *s, struct name repo, struct span id, const struct hash *h,
+                         struct fault *f)
+{
+    unsigned char bytes[HASH_STATE_MAX];
+    struct span state = span_from(bytes, hash_save(h, bytes));
+    struct path path = layout_upload_hash(repo, id, h->alg, hash_count(h));
+    enum rc rc = file_put_unsynced(&s->tree, path.s, state, f);
+    if (rc != RC_NOT_FOUND)
+        return rc;
+    rc = file_mkdir(&s->tree, layout_upload_states(repo, id).s, f);
+    if (rc == RC_OK)
+        rc = file_mkdir(&s->tree, layout_upload_hashes(repo, id, h->alg).s, f);
+    if (rc == RC_OK)
+        rc = file_put_unsynced(&s->tree, path.s, state, f);
+    return unknown(id, rc, f);
+}
+
 /* A saved state of no bytes says which hash the upload has. Without one it is sha256. */
 static enum rc put_first_state(struct store *s, struct name repo, struct span id,
                                enum digest_alg alg, struct fault *f)
 {
     struct hash h;
-    unsigned char state[HASH_STATE_MAX];
     if (alg == DIGEST_SHA256)
         return RC_OK;
     hash_init(&h, alg);
-    size_t n = hash_save(&h, state);
-    struct path path = layout_upload_hash(repo, id, alg, 0);
-    return file_put_unsynced(&s->tree, path.s, span_from(state, n), f);
+    return put_state(s, repo, id, &h, f);
 }
 
 enum rc upload_begin(struct store *s, struct name repo, enum digest_alg alg, struct upload_id *out,
@@ -189,16 +204,12 @@ static void load_hash(struct upload *u, struct fault *f)
 
 static enum rc save_hash(struct upload *u, struct fault *f)
 {
-    unsigned char state[HASH_STATE_MAX];
-    size_t n = hash_save(&u->hash, state);
-    enum digest_alg alg = u->hash.alg;
-    struct path path = layout_upload_hash(u->repo, u->id, alg, u->offset);
-    enum rc rc = file_put_unsynced(&u->store->tree, path.s, span_from(state, n), f);
+    enum rc rc = put_state(u->store, u->repo, u->id, &u->hash, f);
     if (rc != RC_OK)
         return rc;
     if (u->saved > 0 && u->saved != u->offset) {
-        struct path old = layout_upload_hash(u->repo, u->id, alg, u->saved);
-        enum rc ignored = file_remove(&u->store->tree, old.s, NULL);
+        struct path old = layout_upload_hash(u->repo, u->id, u->hash.alg, u->saved);
+        enum rc ignored = file_drop(&u->store->tree, old.s, NULL);
         (void)ignored;
     }
     u->saved = u->offset;
