@@ -5,6 +5,7 @@
 given the server's answer: a failing write is no failure as long as a response can be read.
 """
 
+import contextlib
 import json
 import socket
 
@@ -222,3 +223,31 @@ class Client:
 
     def delete(self, target, headers=()):
         return self.request("DELETE", target, headers=headers)
+
+
+class KeptAlive(Client):
+    """All requests over one connection, as long as the server leaves it open."""
+
+    def __init__(self, *words, **options):
+        super().__init__(*words, **options)
+        self.kept = None
+
+    def wire(self, **options):
+        if self.kept is None:
+            self.kept = super().wire(**options)
+        return contextlib.nullcontext(self.kept)
+
+    def request(self, *words, **options):
+        try:
+            answer = super().request(*words, **options)
+        except BaseException:
+            self.drop()
+            raise
+        if (answer.get("Connection") or "").lower() == "close":
+            self.drop()
+        return answer
+
+    def drop(self):
+        if self.kept is not None:
+            self.kept.close()
+            self.kept = None

@@ -18,7 +18,7 @@ import time
 
 from harness.content import Body, sha256
 from harness.push import ALL_MANIFESTS, OCI_INDEX, OCI_MANIFEST, encode, index, manifest, start_upload, with_query
-from harness.wire import Client
+from harness.wire import Client, KeptAlive
 
 REPOSITORIES = ["soak/a", "soak/b", "soak/a/nested", "other/c"]
 BRIEF_REPOSITORIES = [f"brief/{i}/{part}" for i in range(10) for part in ("x", "y/z")]  # empty most of the time
@@ -27,34 +27,6 @@ OWN_TAGS = 4
 LAYERS = 30
 SIZES = (0, 1, 300, 5_000, 5_001, 70_000, 300_000)
 LATE_ATTEMPTS = 20
-
-
-class KeptAlive(Client):
-    """All requests over one connection, as long as the server leaves it open."""
-
-    def __init__(self, *words, **options):
-        super().__init__(*words, **options)
-        self.kept = None
-
-    def wire(self, **options):
-        if self.kept is None:
-            self.kept = super().wire(**options)
-        return contextlib.nullcontext(self.kept)
-
-    def request(self, *words, **options):
-        try:
-            answer = super().request(*words, **options)
-        except BaseException:
-            self.drop()
-            raise
-        if (answer.get("Connection") or "").lower() == "close":
-            self.drop()
-        return answer
-
-    def drop(self):
-        if self.kept is not None:
-            self.kept.close()
-            self.kept = None
 
 
 class Ledger:

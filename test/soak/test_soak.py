@@ -7,7 +7,6 @@ its turn as well.
 """
 
 import os
-import shutil
 import time
 
 import pytest
@@ -23,7 +22,6 @@ LONG = "SOAK_RUNS" in os.environ or "SOAK_SECONDS" in os.environ
 PATIENCE = 120
 PUSHERS, PULLERS = 6, 3
 GRACE = 1
-MEMORY, ENOUGH = "/dev/shm", 2 << 30
 TAGGED = {"delete_untagged": True}
 SETTINGS = {"REGISTRY_GC_GRACE": f"{GRACE}s", "REGISTRY_GC_DELETE_UNTAGGED": "true",
             "REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE": "10s"}
@@ -62,13 +60,6 @@ def pull_everything(world, client):
             pull(world, client, (name, tag))
             pulled += 1
     return pulled
-
-
-@pytest.fixture
-def in_memory(monkeypatch):
-    """Where nothing waits for a disk, more happens at the same time."""
-    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
-        monkeypatch.setenv("TMPDIR", MEMORY)
 
 
 @pytest.mark.parametrize("asan", [False] + [True] * LONG, ids=["plain"] + ["sanitizers"] * LONG)

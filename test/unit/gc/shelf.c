@@ -85,7 +85,7 @@ struct reference by_digest(const struct digest *d)
     return (struct reference){.kind = REFERENCE_DIGEST, .digest = *d};
 }
 
-static struct span blob_bytes(int blob, char text[64])
+struct span blob_bytes(int blob, char text[64])
 {
     int n = snprintf(text, 64, "these are the bytes of blob %d", blob);
     return span_from(text, (size_t)n);
@@ -160,19 +160,28 @@ static enum rc put(struct shelf *s, const char *repo, const char *tag, struct sp
 
 /* ---- Clients. --------------------------------------------------------------------------- */
 
-struct digest push_blob(struct shelf *s, const char *repo, int blob)
+enum rc put_blob(struct shelf *s, const char *repo, int blob)
 {
     char text[64];
     struct name name = repo_named(repo);
     struct upload_id id;
-    struct upload *u;
+    struct upload *u = NULL;
     struct digest d = blob_digest(blob);
-    assert_int_equal(upload_begin(s->store, name, DIGEST_SHA256, &id, NULL), RC_OK);
-    assert_int_equal(upload_open(s->store, name, span_of(id.s), &u, NULL), RC_OK);
-    assert_int_equal(upload_append(u, blob_bytes(blob, text), NULL), RC_OK);
-    assert_int_equal(upload_commit(u, &d, NULL), RC_OK);
+    enum rc rc = upload_begin(s->store, name, DIGEST_SHA256, &id, NULL);
+    if (rc == RC_OK)
+        rc = upload_open(s->store, name, span_of(id.s), &u, NULL);
+    if (rc == RC_OK)
+        rc = upload_append(u, blob_bytes(blob, text), NULL);
+    if (rc == RC_OK)
+        rc = upload_commit(u, &d, NULL);
     upload_close(u);
-    return d;
+    return rc;
+}
+
+struct digest push_blob(struct shelf *s, const char *repo, int blob)
+{
+    assert_int_equal(put_blob(s, repo, blob), RC_OK);
+    return blob_digest(blob);
 }
 
 enum rc put_image(struct shelf *s, const char *repo, const char *tag, const int *blobs)
@@ -191,17 +200,42 @@ struct digest push_image(struct shelf *s, const char *repo, const char *tag, con
     return image_json(json, blobs);
 }
 
+static void add_index(struct buf *b, const struct digest *children, size_t n)
+{
+    buf_printf(b, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[", OCI_MEDIA_INDEX);
+    for (size_t i = 0; i < n; i++) {
+        buf_add_str(b, i > 0 ? "," : "");
+        add_descriptor(b, OCI_MEDIA_MANIFEST, &children[i], 1);
+    }
+    buf_add_str(b, "]}");
+}
+
+struct digest index_digest(const struct digest *children, size_t n)
+{
+    struct buf b;
+    buf_init(&b);
+    add_index(&b, children, n);
+    struct digest d = digest_of(DIGEST_SHA256, buf_span(&b));
+    buf_fini(&b);
+    return d;
+}
+
+struct digest referrer_digest(const struct digest *subject, int blob)
+{
+    struct buf b;
+    buf_init(&b);
+    add_image(&b, IMAGE(blob, blob), subject);
+    struct digest d = digest_of(DIGEST_SHA256, buf_span(&b));
+    buf_fini(&b);
+    return d;
+}
+
 enum rc put_index(struct shelf *s, const char *repo, const char *tag, const struct digest *children,
                   size_t n, struct digest *out)
 {
     struct buf b;
     buf_init(&b);
-    buf_printf(&b, "{\"schemaVersion\":2,\"mediaType\":\"%s\",\"manifests\":[", OCI_MEDIA_INDEX);
-    for (size_t i = 0; i < n; i++) {
-        buf_add_str(&b, i > 0 ? "," : "");
-        add_descriptor(&b, OCI_MEDIA_MANIFEST, &children[i], 1);
-    }
-    buf_add_str(&b, "]}");
+    add_index(&b, children, n);
     enum rc rc = put(s, repo, tag, buf_span(&b), out);
     buf_fini(&b);
     return rc;
@@ -215,21 +249,31 @@ struct digest push_index(struct shelf *s, const char *repo, const char *tag,
     return d;
 }
 
+enum rc put_referrer(struct shelf *s, const char *repo, const struct digest *subject, int blob,
+                     struct digest *out)
+{
+    struct buf b;
+    buf_init(&b);
+    add_image(&b, IMAGE(blob, blob), subject);
+    enum rc rc = put(s, repo, NULL, buf_span(&b), out);
+    buf_fini(&b);
+    return rc;
+}
+
 struct digest push_referrer(struct shelf *s, const char *repo, const struct digest *subject,
                             int blob)
 {
-    struct buf b;
     struct digest d;
     (void)push_blob(s, repo, blob);
-    buf_init(&b);
-    add_image(&b, IMAGE(blob, blob), subject);
-    assert_int_equal(put(s, repo, NULL, buf_span(&b), &d), RC_OK);
-    buf_fini(&b);
+    assert_int_equal(put_referrer(s, repo, subject, blob, &d), RC_OK);
     return d;
 }
 
-static enum rc delete (struct shelf *s, const char *repo, const struct reference *r) {
-    struct list tags = {0}; struct arena a; arena_init(&a);
+enum rc delete_reference(struct shelf *s, const char *repo, const struct reference *r)
+{
+    struct list tags = {0};
+    struct arena a;
+    arena_init(&a);
     enum rc rc = manifest_delete(s->store, repo_named(repo), r, &a, &tags, NULL);
     arena_fini(&a);
     return rc;
@@ -238,13 +282,13 @@ static enum rc delete (struct shelf *s, const char *repo, const struct reference
 void delete_tag(struct shelf *s, const char *repo, const char *tag)
 {
     struct reference r = by_tag(tag);
-    assert_int_equal(delete (s, repo, &r), RC_OK);
+    assert_int_equal(delete_reference(s, repo, &r), RC_OK);
 }
 
 void delete_manifest(struct shelf *s, const char *repo, const struct digest *d)
 {
     struct reference r = by_digest(d);
-    assert_int_equal(delete (s, repo, &r), RC_OK);
+    assert_int_equal(delete_reference(s, repo, &r), RC_OK);
 }
 
 enum rc head_blob(struct shelf *s, const char *repo, int blob)

@@ -33,9 +33,13 @@ struct reference by_digest(const struct digest *d);
 
 /* The document of an image of these blobs: the first is the config. Ends with -1. */
 struct digest image_json(char json[4096], const int *blobs);
+struct digest index_digest(const struct digest *children, size_t n);
+struct digest referrer_digest(const struct digest *subject, int blob);
+struct span blob_bytes(int blob, char text[64]);
 struct digest blob_digest(int blob);
 
 /* What a client does; enum rc where the outcome is the test's question. */
+enum rc put_blob(struct shelf *s, const char *repo, int blob);
 struct digest push_blob(struct shelf *s, const char *repo, int blob);
 /* Only the manifest: its blobs are there. tag may be NULL. */
 enum rc put_image(struct shelf *s, const char *repo, const char *tag, const int *blobs);
@@ -47,8 +51,11 @@ enum rc put_index(struct shelf *s, const char *repo, const char *tag, const stru
 struct digest push_index(struct shelf *s, const char *repo, const char *tag,
                          const struct digest *children, size_t n);
 /* An artifact of one blob, with a subject. */
+enum rc put_referrer(struct shelf *s, const char *repo, const struct digest *subject, int blob,
+                     struct digest *out);
 struct digest push_referrer(struct shelf *s, const char *repo, const struct digest *subject,
                             int blob);
+enum rc delete_reference(struct shelf *s, const char *repo, const struct reference *r);
 void delete_tag(struct shelf *s, const char *repo, const char *tag);
 void delete_manifest(struct shelf *s, const char *repo, const struct digest *d);
 enum rc head_blob(struct shelf *s, const char *repo, int blob);

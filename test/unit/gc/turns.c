@@ -4,15 +4,12 @@
  */
 #include "test/unit/gc/turns.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { POINTS_MAX = 1 << 16 };
 
@@ -48,6 +45,11 @@ static __thread int self = -1;
 unsigned turns_schedule(void)
 {
     return t.schedule;
+}
+
+int turns_actor(void)
+{
+    return self;
 }
 
 /* ---- Who is next. ----------------------------------------------------------------------- */
@@ -132,8 +134,7 @@ static void hand_over(void)
             ;
 }
 
-/* A place where another may go on. */
-static void point(void)
+void turns_point(void)
 {
     if (self >= 0)
         hand_over();
@@ -214,67 +215,23 @@ unsigned turns_explore(const struct turns *turns)
     return t.schedule;
 }
 
-/* ---- What the linker puts in the place of others. --------------------------------------- */
+/* ---- What the linker puts in the place of locks. ---------------------------------------- */
 
-int __real_openat(int dir, const char *path, int flags, ...);
-int __real_unlinkat(int dir, const char *path, int flags);
-int __real_renameat(int from_dir, const char *from, int to_dir, const char *to);
-int __real_fstatat(int dir, const char *path, struct stat *out, int flags);
-int __real_mkdirat(int dir, const char *path, mode_t mode);
 int __real_pthread_mutex_unlock(pthread_mutex_t *m);
 int __real_pthread_mutex_lock(pthread_mutex_t *m);
 int __real_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __real_pthread_cond_broadcast(pthread_cond_t *c);
 
-int __wrap_openat(int dir, const char *path, int flags, ...);
-int __wrap_unlinkat(int dir, const char *path, int flags);
-int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to);
-int __wrap_fstatat(int dir, const char *path, struct stat *out, int flags);
-int __wrap_mkdirat(int dir, const char *path, mode_t mode);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *m);
 int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *c);
 
-int __wrap_openat(int dir, const char *path, int flags, ...)
-{
-    va_list args;
-    va_start(args, flags);
-    mode_t mode = flags & O_CREAT ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    point();
-    return __real_openat(dir, path, flags, mode);
-}
-
-int __wrap_unlinkat(int dir, const char *path, int flags)
-{
-    point();
-    return __real_unlinkat(dir, path, flags);
-}
-
-int __wrap_renameat(int from_dir, const char *from, int to_dir, const char *to)
-{
-    point();
-    return __real_renameat(from_dir, from, to_dir, to);
-}
-
-int __wrap_fstatat(int dir, const char *path, struct stat *out, int flags)
-{
-    point();
-    return __real_fstatat(dir, path, out, flags);
-}
-
-int __wrap_mkdirat(int dir, const char *path, mode_t mode)
-{
-    point();
-    return __real_mkdirat(dir, path, mode);
-}
-
 int __wrap_pthread_mutex_lock(pthread_mutex_t *m)
 {
     if (self < 0)
         return __real_pthread_mutex_lock(m);
-    point();
+    turns_point();
     while (pthread_mutex_trylock(m) != 0)
         wait_for(ACTOR_WAITS_LOCK, m);
     return 0;

@@ -3,10 +3,10 @@
  * turns: runs a few threads one at a time, and switches between them in every order there is.
  *
  * A switch can happen before each system call on files and each lock that the threads take: the
- * linker puts the functions of turns.c in their place (--wrap, see CMakeLists.txt). Every schedule
- * with at most so many switches away from a thread that could go on is tried, each once; a thread
- * that has to wait costs none. With a rarity only one in so many places is taken for the second
- * switch and those after it; which, the seed says.
+ * linker puts the functions of turns.c and calls.c in their place (--wrap, see CMakeLists.txt).
+ * Every schedule with at most so many switches away from a thread that could go on is tried, each
+ * once; a thread that has to wait costs none. With a rarity only one in so many places is taken for
+ * the second switch and those after it; which, the seed says.
  */
 #ifndef TEST_UNIT_GC_TURNS_H
 #define TEST_UNIT_GC_TURNS_H
@@ -30,5 +30,10 @@ struct turns {
 unsigned turns_explore(const struct turns *t);
 /* The number of the schedule being tried. */
 unsigned turns_schedule(void);
+
+/* A place where another thread may go on. */
+void turns_point(void);
+/* Which of the actors this thread is; -1: none. */
+int turns_actor(void);
 
 #endif
