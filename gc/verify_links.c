@@ -56,6 +56,15 @@ static const char *role_of(const struct oci_descriptor *r)
     return "part";
 }
 
+/* NULL: nothing. */
+static const char *wrong_of(enum rc rc)
+{
+    if (rc == RC_OK)
+        return NULL;
+    bool missing = rc == RC_NOT_FOUND || rc == RC_BLOB_UNKNOWN || rc == RC_DIGEST_INVALID;
+    return missing ? "missing" : "not to be read";
+}
+
 /* NULL: nothing is wrong with it. */
 static const char *what_is_wrong(struct verify *v, const struct oci_descriptor *r)
 {
@@ -66,7 +75,7 @@ static const char *what_is_wrong(struct verify *v, const struct oci_descriptor *
         return "damaged";
     enum rc rc = r->role == OCI_CHILD ? manifest_check(v->store, repo, &r->digest, NULL)
                                       : layer_check(v->store, repo, &r->digest, NULL);
-    return rc == RC_OK ? NULL : "missing";
+    return wrong_of(rc);
 }
 
 static bool is_gone(struct verify *v, const struct digest *d)
@@ -122,12 +131,12 @@ static bool still_leads_to(struct verify *v, struct span name, const struct dige
 static void look_at_tag(struct verify *v, const struct found *found)
 {
     v->report.tags++;
-    if (manifest_check(v->store, v->links.repo, &found->target, NULL) == RC_OK ||
-        !still_leads_to(v, found->name, &found->target))
+    const char *wrong = wrong_of(manifest_check(v->store, v->links.repo, &found->target, NULL));
+    if (!wrong || !still_leads_to(v, found->name, &found->target))
         return;
     struct what what = name_of(v, "tag", found->name);
     v->report.missing++;
-    verify_found(v, what.s, "its manifest %s is missing", digest_print(&found->target).s);
+    verify_found(v, what.s, "its manifest %s is %s", digest_print(&found->target).s, wrong);
 }
 
 static void look_at_layer(struct verify *v, const struct digest *d)

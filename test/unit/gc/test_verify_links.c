@@ -67,6 +67,25 @@ static void test_tags(void **state)
     assert_found(&r, "app: 1", "");
 }
 
+/* What a disk does not tell now it may tell later. */
+static void test_what_cannot_be_read_is_not_missing(void **state)
+{
+    struct shelf *s = *state;
+    char command[5000];
+    struct digest d = push_image(s, "app", "1", IMAGE(1, 2)), layer = blob_digest(2);
+    struct where links[] = {path_of(s, place_of_layer(repo_named("app"), &layer).s),
+                            path_of(s, place_of_manifest(repo_named("app"), &d).s)};
+    struct verify_report r = verify(s);
+    assert_clean(&r);
+    for (size_t i = 0; i < array_len(links); i++) {
+        (void)snprintf(command, sizeof(command), "rm %s/link && mkdir %s/link", links[i].s,
+                       links[i].s); /* reading it is EISDIR */
+        assert_int_equal(system(command), 0);
+        r = verify(s);
+        assert_found(&r, i == 0 ? "app: manifest" : "app: tag 1", "is not to be read");
+    }
+}
+
 static void test_a_subject_need_not_be_there(void **state)
 {
     struct shelf *s = *state;
@@ -98,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SHELF_TEST(test_missing_parts),
         SHELF_TEST(test_tags),
+        SHELF_TEST(test_what_cannot_be_read_is_not_missing),
         SHELF_TEST(test_a_subject_need_not_be_there),
         SHELF_TEST(test_not_a_manifest),
     };
