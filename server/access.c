@@ -48,6 +48,7 @@ void access_begin(struct access *a, const struct config *config)
     a->id[0] = a->client[0] = '\0';
     a->began_ns = 0;
     a->row = NULL;
+    a->broken_off = false;
 }
 
 static uint64_t now_ns(void)
@@ -297,7 +298,8 @@ void access_end(struct access *a, uint64_t received, uint64_t sent)
 
 void access_abandoned(struct access *a, uint64_t received, uint64_t sent)
 {
-    a->code = error_code_client_gone();
+    if (!a->broken_off)
+        a->code = error_code_client_gone();
     access_end(a, received, sent);
 }
 
@@ -334,4 +336,13 @@ void access_failure(struct access *a, enum rc rc, const struct fault *f)
             fields[n++] = all[i];
     fields[n] = (struct log_field){NULL, {0}};
     log_line(level, fields, "response completed with error");
+}
+
+void access_broken_off(struct access *a, enum rc rc, const struct fault *f)
+{
+    struct reply r = {.code = 0};
+    error_status(&r, rc);
+    a->code = r.code;
+    a->broken_off = true;
+    access_failure(a, rc, f);
 }

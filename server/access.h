@@ -31,6 +31,7 @@ struct access {
     int code;
     uint64_t began_ns;          /* when the head was there; 0: it never was */
     const struct endpoint *row; /* NULL: none */
+    bool broken_off;            /* by us, not by the client */
 };
 
 void access_init(struct access *a, const struct sockaddr *peer, enum door door,
@@ -44,6 +45,8 @@ void access_row(struct access *a, const struct endpoint *row);
 const char *access_id(struct access *a);
 /* It is about to be answered with a->code, for this reason. */
 void access_failure(struct access *a, enum rc rc, const struct fault *f);
+/* The end of its answer will never come, for this reason. */
+void access_broken_off(struct access *a, enum rc rc, const struct fault *f);
 /* Bytes: of the request with its head, and of the answer's body. */
 void access_end(struct access *a, uint64_t received, uint64_t sent);
 /* The client went away before the end of its request or answer. */

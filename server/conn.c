@@ -452,6 +452,7 @@ static bool step_send(struct conn *c)
         submit_file(c);
         return false;
     case OUTPUT_BROKEN:
+    case OUTPUT_UNREADABLE:
         conn_close(c);
         return false;
     }
@@ -506,12 +507,25 @@ void conn_advance(struct conn *c)
     conn_watch(c);
 }
 
+/* The client has its head already: that the rest is missing is all that it can be told. */
+static void tell_unreadable(struct conn *c)
+{
+    struct fault f;
+    fault_init(&f, &c->arena);
+    access_broken_off(&c->access,
+                      fault(&f, RC_IO, "the rest of the file cannot be read: %s", c->out.file_why),
+                      &f);
+}
+
 static void after_file(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
     c->state = CONN_SEND;
     set_deadline(c, c->settings->config->timeout_stall);
-    if (c->fate == FATE_DOOMED || c->file_next == OUTPUT_BROKEN)
+    if (c->file_next == OUTPUT_UNREADABLE)
+        tell_unreadable(c);
+    if (c->fate == FATE_DOOMED || c->file_next == OUTPUT_BROKEN ||
+        c->file_next == OUTPUT_UNREADABLE)
         conn_close(c);
     else if (c->file_next != OUTPUT_WAIT)
         conn_advance(c);

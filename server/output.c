@@ -4,6 +4,8 @@
  */
 #include "server/output.h"
 
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 /* One turn in the pool: enough to make the hop cheap, little enough to be fair. */
@@ -82,11 +84,25 @@ enum output_next output_send(struct output *o, struct wire *w)
     return next_of(o);
 }
 
+/* Whose fault is it that no more goes out? The file is asked, and not the error, which may be
+ * anybody's. */
+static enum output_next blame(struct output *o)
+{
+    char one;
+    ssize_t n = pread(o->file, &one, 1, (off_t)o->file_at);
+    if (n > 0)
+        return OUTPUT_BROKEN;
+    o->file_why = n < 0 ? strerrordesc_np(errno) : "it has become shorter";
+    return OUTPUT_UNREADABLE;
+}
+
 enum output_next output_send_file(struct output *o, struct wire *w)
 {
     size_t n = o->file_left < FILE_PIECE ? (size_t)o->file_left : FILE_PIECE;
     size_t moved = 0;
     enum wire_result r = w->ops->send_file(w, o->file, o->file_at, n, &moved);
+    if (r == WIRE_BROKEN)
+        return blame(o);
     if (r != WIRE_OK)
         return on_failure(r);
     o->file_at += moved;

@@ -18,6 +18,7 @@ struct output {
     size_t sent;       /* of head and bytes together */
     int file;          /* owned; -1 if there is none */
     uint64_t file_at, file_left, file_sent;
+    const char *file_why; /* UNREADABLE: why; static */
 };
 
 void output_init(struct output *o);
@@ -31,8 +32,8 @@ void output_begin(struct output *o, const struct reply *r, enum connection c,
 uint64_t output_body_sent(const struct output *o);
 
 /* What is left to do. OUTPUT_FILE: call output_send_file in the pool. OUTPUT_WAIT: wait
- * until the socket takes more. */
-enum output_next { OUTPUT_DONE, OUTPUT_WAIT, OUTPUT_FILE, OUTPUT_BROKEN };
+ * until the socket takes more. OUTPUT_UNREADABLE: what was announced cannot be kept. */
+enum output_next { OUTPUT_DONE, OUTPUT_WAIT, OUTPUT_FILE, OUTPUT_BROKEN, OUTPUT_UNREADABLE };
 
 enum output_next output_send(struct output *o, struct wire *w);
 /* Sends one bounded piece of the file. */
