@@ -58,12 +58,25 @@ static int flock_retry(int fd, int how)
     return failed;
 }
 
-/* A file system without locks is taken to be ours alone. */
+static int open_lock(struct tree *t, const char *path, int flags)
+{
+    int fd;
+    do
+        fd = openat(t->fd, path, flags | O_CREAT | O_CLOEXEC, 0600);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* For reading: a file that is open for writing is in the way of whoever wants to make the file
+ * system read-only. But file systems of other machines lock only what is open for writing. A file
+ * system without locks is taken to be ours alone. */
 void tree_share(struct tree *t, const char *path)
 {
-    do
-        t->lock = openat(t->fd, path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    while (t->lock < 0 && errno == EINTR);
+    t->lock = open_lock(t, path, O_RDONLY);
+    if (t->lock >= 0 && flock_retry(t->lock, LOCK_EX | LOCK_NB) != 0 && errno == EBADF) {
+        file_close(t->lock);
+        t->lock = open_lock(t, path, O_RDWR);
+    }
     if (t->lock >= 0)
         (void)flock_retry(t->lock, LOCK_SH);
 }
