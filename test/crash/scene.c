@@ -281,6 +281,12 @@ enum rc act_head(struct scene *s, const char *repo, int blob)
     return head_blob(&s->shelf, repo, blob);
 }
 
+enum rc act_head_manifest(struct scene *s, const char *repo, const int *blobs)
+{
+    struct digest d = image_digest(blobs);
+    return manifest_promise(s->shelf.store, repo_named(repo), &d, NULL);
+}
+
 /* ---- Manifests. ------------------------------------------------------------------------- */
 
 static void add_tag(struct scene *s, struct request *r, const char *repo, const char *tag, int to)

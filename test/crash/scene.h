@@ -58,6 +58,7 @@ void act_cancel(struct scene *s, int upload);
 void act_mount(struct scene *s, const char *from, const char *to, int blob); /* from NULL: any */
 void act_delete_blob(struct scene *s, const char *repo, int blob);
 enum rc act_head(struct scene *s, const char *repo, int blob);
+enum rc act_head_manifest(struct scene *s, const char *repo, const int *blobs);
 
 /* tag may be NULL. */
 void act_put(struct scene *s, const char *repo, const char *tag, const int *blobs);

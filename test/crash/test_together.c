@@ -112,12 +112,60 @@ static void push_second(struct scene *s)
     act_push(s, "new/b", 3);
 }
 
+static void layers_only(struct scene *s)
+{
+    act_push(s, "app", 1);
+    act_push(s, "app", 2);
+}
+
+static void push_child(struct scene *s)
+{
+    act_put(s, "app", NULL, IMAGE(1, 2));
+}
+
+/* As docker does with what others have pushed by digest. */
+static void push_index_if_there(struct scene *s)
+{
+    if (act_head_manifest(s, "app", IMAGE(1, 2)) == RC_OK)
+        act_index(s, "app", "multi", (const int *const[]){IMAGE(1, 2), NULL});
+}
+
+static void push_whole(struct scene *s)
+{
+    act_image(s, "app", "1", IMAGE(1, 2));
+}
+
+static void push_to_another_tag(struct scene *s)
+{
+    act_image(s, "app", "2", IMAGE(1, 2));
+}
+
+static void two_tags(struct scene *s)
+{
+    act_image(s, "app", "1", IMAGE(1, 2));
+    act_put(s, "app", "2", IMAGE(1, 2));
+}
+
+static void delete_one_tag(struct scene *s)
+{
+    s->quiet = true; /* the other one may be faster */
+    act_delete_tag(s, "app", "1");
+}
+
+static void delete_image(struct scene *s)
+{
+    act_delete(s, "app", IMAGE(1, 2), TAGS("1", "2"));
+}
+
 static void test_clients(void **state)
 {
     (void)state;
     explore("on top of another's layer", config_only, push_layer, push_on_top);
     explore("another's layer, mounted", config_only, push_layer, mount_if_there);
+    explore("another's child in an index", layers_only, push_child, push_index_if_there);
     explore("in the same new directories", nothing, push_first, push_second);
+    explore("the same image", config_only, push_whole, push_to_another_tag);
+    explore("a tag goes, and its image", two_tags, delete_one_tag, delete_image);
 }
 
 /* ---- A client and a collection. --------------------------------------------------------- */
@@ -158,9 +206,26 @@ static void lose_image(struct scene *s)
     act_delete(s, "app", IMAGE(1, 2), TAGS("1"));
 }
 
+/* What nobody needs any more, and a collection is about to take, is pushed again. */
+static void deleted(struct scene *s)
+{
+    tagged(s);
+    act_delete(s, "app", IMAGE(1, 2), TAGS("1"));
+    scene_doom(s, "app", NULL, IMAGE(2));
+    scene_pass(s);
+}
+
+static void push_on_top_of_the_rest(struct scene *s)
+{
+    if (act_head(s, "app", 2) != RC_OK)
+        act_push(s, "app", 2);
+    act_put(s, "app", "3", IMAGE(1, 2));
+}
+
 static void test_collections(void **state)
 {
     (void)state;
+    explore("a push in a collection", deleted, push_on_top_of_the_rest, collect);
     explore("a tag moves in a collection", tagged, move_tag, collect_untagged);
     explore("a tag goes in a collection", tagged, lose_tag, collect_untagged);
     explore("an image goes in a collection", tagged, lose_image, collect);
