@@ -2,6 +2,8 @@
  *
  * api_debug: for those who watch the server. As in Docker's registry, and with its collection.
  */
+#include <stdio.h>
+
 #include "server/api.h"
 #include "server/error.h"
 #include "server/maint.h"
@@ -56,6 +58,25 @@ static enum rc metrics_open(struct op *op)
     return RC_OK;
 }
 
+static void add_actions(struct store *s, struct buf *b)
+{
+    const char *name = "registry_storage_action_seconds";
+    struct store_action actions[STORE_ACTIONS];
+    store_actions(s, actions);
+    metrics_add_head(b, name, "histogram", "The number of seconds that the storage action takes");
+    for (size_t i = 0; i < STORE_ACTIONS; i++) {
+        char labels[64];
+        const struct store_action *a = &actions[i];
+        if (a->count == 0)
+            continue;
+        (void)snprintf(labels, sizeof(labels), "action=\"%s\",driver=\"filesystem\"", a->name);
+        metrics_add_histogram(b, name, labels,
+                              &(struct metrics_histogram){store_action_bounds, a->buckets,
+                                                          STORE_ACTION_BUCKETS, a->count,
+                                                          a->seconds});
+    }
+}
+
 static void metrics_reply(struct op *op, struct reply *r)
 {
     struct buf b;
@@ -64,6 +85,7 @@ static void metrics_reply(struct op *op, struct reply *r)
     scrub_metrics(maint_scrub(op->maint), &b);
     if (op->vitals)
         vitals_metrics(op->vitals, &b);
+    add_actions(op->store, &b);
     buf_add_span(&b, of(op)->process);
     if (op->notify)
         notify_metrics(op->notify, &b);

@@ -115,6 +115,19 @@ void metrics_add(struct buf *b, const char *name, const char *type, const char *
     buf_printf(b, "%s %.15g\n", name, value);
 }
 
+void metrics_add_histogram(struct buf *b, const char *name, const char *labels,
+                           const struct metrics_histogram *h)
+{
+    uint64_t n = 0;
+    for (size_t k = 0; k < h->n; k++) {
+        n += h->buckets[k];
+        buf_printf(b, "%s_bucket{%s,le=\"%.10g\"} %" PRIu64 "\n", name, labels, h->bounds[k], n);
+    }
+    buf_printf(b, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels, h->count);
+    buf_printf(b, "%s_sum{%s} %.15g\n", name, labels, h->sum);
+    buf_printf(b, "%s_count{%s} %" PRIu64 "\n", name, labels, h->count);
+}
+
 static const char *handler_of(size_t i)
 {
     return i < endpoint_count ? endpoints[i].name : "other";
@@ -176,21 +189,13 @@ static void print_in_flight(const struct metrics *m, struct buf *b)
 static void print_time(const struct counter *c, size_t i, struct buf *b)
 {
     struct buf labels;
-    uint64_t n = 0;
     buf_init(&labels);
     buf_printf(&labels, "handler=\"%s\",method=\"", handler_of(i));
     add_method(&labels, i);
     buf_add_char(&labels, '"');
-    for (size_t k = 0; k < TIMES; k++) {
-        n += c->buckets[k];
-        buf_printf(b, "registry_http_request_duration_seconds_bucket{%s,le=\"%g\"} %" PRIu64 "\n",
-                   labels.p, times[k], n);
-    }
-    buf_printf(b, "registry_http_request_duration_seconds_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n",
-               labels.p, c->total);
-    buf_printf(b, "registry_http_request_duration_seconds_sum{%s} %.9g\n", labels.p, c->seconds);
-    buf_printf(b, "registry_http_request_duration_seconds_count{%s} %" PRIu64 "\n", labels.p,
-               c->total);
+    metrics_add_histogram(
+        b, "registry_http_request_duration_seconds", labels.p,
+        &(struct metrics_histogram){times, c->buckets, TIMES, c->total, c->seconds});
     buf_fini(&labels);
 }
 
@@ -206,15 +211,16 @@ static void print_times(const struct metrics *m, struct buf *b)
 static void print_size(const char *name, const char *handler, const struct sizes *s, uint64_t total,
                        struct buf *b)
 {
-    uint64_t n = 0;
-    for (unsigned k = 0; k < SIZES; k++) {
-        n += s->buckets[k];
-        buf_printf(b, "%s_bucket{handler=\"%s\",le=\"%" PRIu64 "\"} %" PRIu64 "\n", name, handler,
-                   UINT64_C(1) << (SIZE_SHIFT + k), n);
-    }
-    buf_printf(b, "%s_bucket{handler=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, handler, total);
-    buf_printf(b, "%s_sum{handler=\"%s\"} %" PRIu64 "\n", name, handler, s->sum);
-    buf_printf(b, "%s_count{handler=\"%s\"} %" PRIu64 "\n", name, handler, total);
+    double bounds[SIZES];
+    struct buf labels;
+    for (unsigned k = 0; k < SIZES; k++)
+        bounds[k] = (double)(UINT64_C(1) << (SIZE_SHIFT + k));
+    buf_init(&labels);
+    buf_printf(&labels, "handler=\"%s\"", handler);
+    metrics_add_histogram(
+        b, name, labels.p,
+        &(struct metrics_histogram){bounds, s->buckets, SIZES, total, (double)s->sum});
+    buf_fini(&labels);
 }
 
 static void add_sizes(struct sizes *to, const struct sizes *s)

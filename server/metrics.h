@@ -30,11 +30,20 @@ void metrics_end(struct metrics *m, const struct metrics_request *r);
 /* Requests that are pushing blobs at this moment. */
 uint64_t metrics_uploads(const struct metrics *m);
 /* Prometheus' text format. */
-void metrics_print(const struct metrics *m, struct buf *text);
+void metrics_print(const struct metrics *m, struct buf *b);
 
+/* A histogram whose head is there already. labels: `name="value",…`. */
+struct metrics_histogram {
+    const double *bounds;
+    const uint64_t *buckets; /* each without those below it */
+    size_t n;
+    uint64_t count;
+    double sum;
+};
+void metrics_add_histogram(struct buf *b, const char *name, const char *labels,
+                           const struct metrics_histogram *h);
 /* One value without labels, with what is said of it. */
-void metrics_add(struct buf *text, const char *name, const char *type, const char *help,
-                 double value);
-void metrics_add_head(struct buf *text, const char *name, const char *type, const char *help);
+void metrics_add(struct buf *b, const char *name, const char *type, const char *help, double value);
+void metrics_add_head(struct buf *b, const char *name, const char *type, const char *help);
 
 #endif

@@ -5,7 +5,6 @@
 #include "server/process.h"
 
 #include <dirent.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -33,10 +32,13 @@ static uint64_t boot_time(void)
 {
     char line[256];
     uint64_t seconds = 0;
+    bool found = false;
     FILE *file = fopen("/proc/stat", "re");
-    while (file && fgets(line, sizeof(line), file))
-        if (sscanf(line, "btime %" SCNu64, &seconds) == 1)
-            break;
+    while (!found && file && fgets(line, sizeof(line), file)) {
+        struct span word, rest;
+        span_cut(span_head(span_of(line), strcspn(line, "\n")), ' ', &word, &rest);
+        found = span_eq(word, SPAN("btime")) && span_to_u64(rest, &seconds);
+    }
     if (file)
         (void)fclose(file);
     return seconds;
@@ -79,6 +81,14 @@ static void add_stat(struct buf *b)
                     (double)boot + (double)values[STAT_STARTTIME] / ticks);
 }
 
+static void add_limit(struct buf *b)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_AS, &limit) == 0)
+        metrics_add(b, "process_virtual_memory_max_bytes", "gauge", "Addresses that it may have.",
+                    (double)limit.rlim_cur);
+}
+
 static void add_descriptors(struct buf *b)
 {
     struct rlimit limit;
@@ -100,5 +110,6 @@ static void add_descriptors(struct buf *b)
 void process_metrics(struct buf *b)
 {
     add_stat(b);
+    add_limit(b);
     add_descriptors(b);
 }

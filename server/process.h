@@ -9,6 +9,6 @@
 #include "lib/buf.h"
 
 /* What cannot be found out is left out. */
-void process_metrics(struct buf *text);
+void process_metrics(struct buf *b);
 
 #endif

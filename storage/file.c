@@ -19,6 +19,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "storage/actions.h"
+
 enum { PATH_BYTES = 1100 };
 
 enum rc tree_open(struct tree *t, const char *root, const char *const *places, struct fault *f)
@@ -30,6 +32,7 @@ enum rc tree_open(struct tree *t, const char *root, const char *const *places, s
         return fault_errno(f, errno, "open the root directory", root);
     t->fd = fd;
     t->lock = -1;
+    t->actions = NULL;
     t->places = places;
     t->making = NULL;
     atomic_init(&t->makers, 0);
@@ -210,10 +213,12 @@ static struct file_info info_of(const struct stat *st)
 enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struct fault *f)
 {
     struct stat st;
-    if (fstatat(t->fd, path, &st, 0) != 0)
-        return fault_errno(f, errno, "stat", path);
-    *out = info_of(&st);
-    return RC_OK;
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = fstatat(t->fd, path, &st, 0) == 0 ? RC_OK : fault_errno(f, errno, "stat", path);
+    if (rc == RC_OK)
+        *out = info_of(&st);
+    actions_end(t->actions, ACTION_STAT, begun);
+    return rc;
 }
 
 enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f)
@@ -346,8 +351,23 @@ enum rc file_write_wait(int fd, uint64_t from, uint64_t n, struct fault *f)
     return sync_range(fd, from, n, all, f);
 }
 
-enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
-                 struct fault *f)
+enum rc file_get_head(struct tree *t, const char *path, char *p, size_t n, size_t *got,
+                      struct file_info *info, struct fault *f)
+{
+    int fd = -1;
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = file_open(t, path, FILE_READ, &fd, f);
+    if (rc == RC_OK)
+        rc = file_stat_fd(fd, info, f);
+    if (rc == RC_OK)
+        rc = file_read_at(fd, 0, p, info->size < n ? info->size : n, got, f);
+    file_close(fd);
+    actions_end(t->actions, ACTION_GET, begun);
+    return rc;
+}
+
+static enum rc get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
+                   struct fault *f)
 {
     int fd = -1;
     enum rc rc = file_open(t, path, FILE_READ, &fd, f);
@@ -370,6 +390,15 @@ enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, 
     return rc;
 }
 
+enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
+                 struct fault *f)
+{
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = get(t, path, max, a, out, f);
+    actions_end(t->actions, ACTION_GET, begun);
+    return rc;
+}
+
 /* ---- Putting things in their place. ----------------------------------------------------- */
 
 static enum rc rename_once(struct tree *t, const char *from, const char *to, struct fault *f)
@@ -382,6 +411,7 @@ static enum rc rename_once(struct tree *t, const char *from, const char *to, str
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f)
 {
     struct file_info info;
+    uint64_t begun = actions_begin(t->actions);
     enum rc rc = RC_NOT_FOUND;
     for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++) {
         rc = file_mkdirs_above(t, to, f);
@@ -390,15 +420,22 @@ enum rc file_move(struct tree *t, const char *from, const char *to, struct fault
         if (rc == RC_NOT_FOUND && file_stat(t, from, &info, NULL) == RC_NOT_FOUND)
             break;
     }
-    return rc == RC_OK ? file_sync_parent(t, to, f) : rc;
+    if (rc == RC_OK)
+        rc = file_sync_parent(t, to, f);
+    actions_end(t->actions, ACTION_MOVE, begun);
+    return rc;
 }
 
 enum rc file_take_out(struct tree *t, const char *path, const char *to, struct fault *f)
 {
+    uint64_t begun = actions_begin(t->actions);
     enum rc rc = file_mkdirs_above(t, to, f);
     if (rc == RC_OK)
         rc = rename_once(t, path, to, f);
-    return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
+    if (rc == RC_OK)
+        rc = file_sync_parent(t, path, f);
+    actions_end(t->actions, ACTION_MOVE, begun);
+    return rc;
 }
 
 enum durability { DURABLE, NOT_DURABLE };
@@ -447,34 +484,49 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
 
 enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
 {
-    for (int i = 0; i < FILE_TRIES; i++) {
-        enum rc rc = put_once(t, path, bytes, DURABLE, f);
-        if (rc != RC_NOT_FOUND)
-            return rc;
-    }
-    return fault(f, RC_IO, "the directory of %s keeps going away", path);
+    enum rc rc = RC_NOT_FOUND;
+    uint64_t begun = actions_begin(t->actions);
+    for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++)
+        rc = put_once(t, path, bytes, DURABLE, f);
+    actions_end(t->actions, ACTION_PUT, begun);
+    if (rc == RC_NOT_FOUND)
+        return fault(f, RC_IO, "the directory of %s keeps going away", path);
+    return rc;
 }
 
 enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, struct fault *f)
 {
-    return put_once(t, path, bytes, NOT_DURABLE, f);
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = put_once(t, path, bytes, NOT_DURABLE, f);
+    actions_end(t->actions, ACTION_PUT, begun);
+    return rc;
 }
 
 /* ---- Taking things away. ---------------------------------------------------------------- */
 
+static enum rc unlink_file(struct tree *t, const char *path, struct fault *f)
+{
+    return unlinkat(t->fd, path, 0) == 0 ? RC_OK : fault_errno(f, errno, "remove", path);
+}
+
 enum rc file_drop(struct tree *t, const char *path, struct fault *f)
 {
-    if (unlinkat(t->fd, path, 0) != 0)
-        return fault_errno(f, errno, "remove", path);
-    return RC_OK;
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = unlink_file(t, path, f);
+    actions_end(t->actions, ACTION_DELETE, begun);
+    return rc;
 }
 
 enum rc file_remove(struct tree *t, const char *path, struct fault *f)
 {
+    uint64_t begun = actions_begin(t->actions);
     enum rc rc = tree_settle(t, f);
     if (rc == RC_OK)
-        rc = file_drop(t, path, f);
-    return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
+        rc = unlink_file(t, path, f);
+    if (rc == RC_OK)
+        rc = file_sync_parent(t, path, f);
+    actions_end(t->actions, ACTION_DELETE, begun);
+    return rc;
 }
 
 bool file_remove_empty(struct tree *t, const char *path)

@@ -35,6 +35,7 @@ struct tree {
     atomic_uint doubts;        /* how often there was one (tree_doubt) … */
     atomic_uint settled;       /* … of which so many are settled */
     pthread_mutex_t settling;
+    struct actions *actions; /* who counts what is done; NULL: nobody */
 };
 
 enum rc tree_open(struct tree *t, const char *root, const char *const *places,
@@ -96,6 +97,9 @@ enum rc file_write_back(int fd, uint64_t from, uint64_t n, struct fault *f) MUST
 /* Waits until what file_write_back began for [from, from+n) is written. */
 enum rc file_write_wait(int fd, uint64_t from, uint64_t n, struct fault *f) MUST_CHECK;
 
+/* The first bytes of a file, at most n, and what is known of it. */
+enum rc file_get_head(struct tree *t, const char *path, char *p, size_t n, size_t *got,
+                      struct file_info *info, struct fault *f) MUST_CHECK;
 /* A whole small file. RC_SIZE_INVALID, without words, if it is larger than max. */
 enum rc file_get(struct tree *t, const char *path, size_t max, struct arena *a, struct span *out,
                  struct fault *f) MUST_CHECK;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base.h"
+#include "storage/actions.h"
 #include "storage/file.h"
 
 enum { PATH_BYTES = 1100, TREE_DEPTH_MAX = 256 };
@@ -220,6 +221,7 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 
 struct dir {
     DIR *dir;
+    struct actions *actions;
 };
 
 enum rc dir_open(struct tree *t, const char *path, struct dir **out, struct fault *f)
@@ -236,6 +238,7 @@ enum rc dir_open(struct tree *t, const char *path, struct dir **out, struct faul
     }
     *out = must_calloc(sizeof(**out));
     (*out)->dir = d;
+    (*out)->actions = t->actions;
     return RC_OK;
 }
 
@@ -249,7 +252,7 @@ void dir_close(struct dir *d)
 
 struct tree dir_tree(const struct dir *d)
 {
-    return (struct tree){.fd = dirfd(d->dir), .lock = -1};
+    return (struct tree){.fd = dirfd(d->dir), .lock = -1, .actions = d->actions};
 }
 
 /* Some file systems do not say what an entry is. What has gone meanwhile may be taken for a file;
@@ -281,20 +284,29 @@ enum rc dir_next(struct dir *d, const char **name, enum dir_entry *kind, struct 
     return kind_of(dirfd(d->dir), e, kind, f);
 }
 
-enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
-                  struct fault *f)
+/* counts: whose time it is, but for what is done with the entries; NULL: nobody's. */
+static enum rc list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
+                    struct actions *counts, struct fault *f)
 {
     struct dir *d = NULL;
     const char *name;
     enum dir_entry kind;
-    enum rc rc = dir_open(t, path, &d, f);
-    if (rc != RC_OK)
-        return rc;
-    enum rc next = RC_OK;
-    while (rc == RC_OK && (next = dir_next(d, &name, &kind, f)) == RC_OK)
+    uint64_t begun = actions_begin(counts);
+    enum rc rc = dir_open(t, path, &d, f), next = rc;
+    while (rc == RC_OK && (next = dir_next(d, &name, &kind, f)) == RC_OK) {
+        uint64_t from = actions_begin(counts);
         rc = entry(ctx, name, kind == DIR_ENTRY_DIR);
+        begun = actions_pause(counts, begun, from);
+    }
     dir_close(d);
+    actions_end(counts, ACTION_LIST, begun);
     return rc == RC_OK && next != RC_NOT_FOUND ? next : rc;
+}
+
+enum rc file_list(struct tree *t, const char *path, file_entry_fn *entry, void *ctx,
+                  struct fault *f)
+{
+    return list(t, path, entry, ctx, t->actions, f);
 }
 
 /* ---- Taking all of it away. ------------------------------------------------------------- */
@@ -327,7 +339,7 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
     if (depth > TREE_DEPTH_MAX)
         return fault(f, RC_IO, "%s is nested too deeply", path);
     struct removal r = {.tree = t, .dir = path, .depth = depth, .fault = f};
-    enum rc rc = file_list(t, path, remove_entry, &r, f);
+    enum rc rc = list(t, path, remove_entry, &r, NULL, f);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     /* Not empty: somebody has put something new there meanwhile, which stays. */
@@ -338,13 +350,14 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
 
 enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
 {
+    uint64_t begun = actions_begin(t->actions);
     enum rc rc = tree_settle(t, f);
-    if (rc != RC_OK)
-        return rc;
-    rc = remove_below(t, path, 0, f);
-    if (rc != RC_OK)
+    if (rc == RC_OK && (rc = remove_below(t, path, 0, f)) != RC_OK)
         tree_doubt(t);
-    return rc == RC_OK ? file_sync_parent(t, path, f) : rc;
+    if (rc == RC_OK)
+        rc = file_sync_parent(t, path, f);
+    actions_end(t->actions, ACTION_DELETE, begun);
+    return rc;
 }
 
 static enum rc prune_entry(void *ctx, const char *name, bool is_dir)
@@ -355,7 +368,7 @@ static enum rc prune_entry(void *ctx, const char *name, bool is_dir)
     if (!is_dir || n < 0 || (size_t)n >= sizeof(path) || r->depth > TREE_DEPTH_MAX)
         return RC_OK;
     struct removal below = {.tree = r->tree, .dir = path, .depth = r->depth + 1};
-    enum rc ignored = file_list(r->tree, path, prune_entry, &below, NULL);
+    enum rc ignored = list(r->tree, path, prune_entry, &below, NULL, NULL);
     (void)ignored;
     (void)file_remove_empty(r->tree, path);
     return RC_OK;
@@ -364,7 +377,7 @@ static enum rc prune_entry(void *ctx, const char *name, bool is_dir)
 void file_prune(struct tree *t, const char *path)
 {
     struct removal r = {.tree = t, .dir = path};
-    enum rc ignored = file_list(t, path, prune_entry, &r, NULL);
+    enum rc ignored = list(t, path, prune_entry, &r, NULL, NULL);
     (void)ignored;
     (void)file_remove_empty(t, path);
 }
@@ -379,13 +392,13 @@ static enum rc stop_at_file(void *ctx, const char *name, bool is_dir)
     if (!is_dir || n < 0 || (size_t)n >= sizeof(path) || r->depth > TREE_DEPTH_MAX)
         return RC_IO;
     struct removal below = {.tree = r->tree, .dir = path, .depth = r->depth + 1};
-    enum rc rc = file_list(r->tree, path, stop_at_file, &below, NULL);
+    enum rc rc = list(r->tree, path, stop_at_file, &below, NULL, NULL);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
 bool file_is_hollow(struct tree *t, const char *path)
 {
     struct removal r = {.tree = t, .dir = path};
-    enum rc rc = file_list(t, path, stop_at_file, &r, NULL);
+    enum rc rc = list(t, path, stop_at_file, &r, NULL, NULL);
     return rc == RC_OK || rc == RC_NOT_FOUND;
 }

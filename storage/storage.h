@@ -66,6 +66,18 @@ enum rc store_probe(struct store *s, bool writes, struct store_probe *out,
 /* Bytes that are free; cheap. RC_IO if the file system does not say. */
 enum rc store_free_bytes(struct store *s, uint64_t *out, struct fault *f) MUST_CHECK;
 
+/* How often the store has worked on its files by their names, and how long each time took, in the
+ * words and with the bounds of the registry image. What is done with an open file is not in it. */
+enum { STORE_ACTIONS = 6, STORE_ACTION_BUCKETS = 11 };
+struct store_action {
+    const char *name;
+    uint64_t buckets[STORE_ACTION_BUCKETS]; /* each without those below it */
+    uint64_t count;
+    double seconds;
+};
+extern const double store_action_bounds[STORE_ACTION_BUCKETS]; /* seconds */
+void store_actions(struct store *s, struct store_action out[STORE_ACTIONS]);
+
 /* ---- Blobs. A blob is seen through a repository that links it. -------------------------- */
 
 /* An open blob. fd is at any offset; use pread or sendfile. */
@@ -116,8 +128,8 @@ enum rc upload_append(struct upload *u, struct span bytes, struct fault *f) MUST
 /* Back to what it was when it was opened: its room is others'. */
 void upload_forget(struct upload *u);
 /* Puts what was received on the disk, so that it can go on after a restart. If that fails it is
- * back to what was put there before. Until it is a blob it is not promised to outlive a crash of the
- * machine; if it does, it has at least these bytes. */
+ * back to what was put there before. Until it is a blob it is not promised to outlive a crash of
+ * the machine; if it does, it has at least these bytes. */
 enum rc upload_sync(struct upload *u, struct fault *f) MUST_CHECK;
 /* Makes it the blob d of its repository, and the upload is over. RC_DIGEST_INVALID if
  * the content is another, RC_NO_SPACE: then the upload is over too, and nothing of it stays. */

@@ -34,6 +34,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
         free(s);
         return rc;
     }
+    s->tree.actions = &s->actions;
     locks_init(&s->revision_locks);
     locks_init(&s->tag_locks);
     pins_init(&s->pins);
@@ -118,16 +119,9 @@ struct link_text {
 static enum rc link_load(struct tree *t, const char *path, struct link_text *out, struct fault *f)
 {
     struct file_info info;
-    int fd = -1;
-    enum rc rc = file_open(t, path, FILE_READ, &fd, f);
-    if (rc == RC_OK)
-        rc = file_stat_fd(fd, &info, f);
-    if (rc == RC_OK)
-        rc = file_read_at(fd, 0, out->s, info.size < sizeof(out->s) ? info.size : sizeof(out->s),
-                          &out->n, f);
+    enum rc rc = file_get_head(t, path, out->s, sizeof(out->s), &out->n, &info, f);
     if (rc == RC_OK)
         out->modified = info.mtime;
-    file_close(fd);
     return rc;
 }
 

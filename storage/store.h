@@ -5,6 +5,7 @@
 #ifndef STORAGE_STORE_H
 #define STORAGE_STORE_H
 
+#include "storage/actions.h"
 #include "storage/file.h"
 #include "storage/layout.h"
 #include "storage/locks.h"
@@ -20,6 +21,7 @@ struct suspects {
 
 struct store {
     struct tree tree;
+    struct actions actions; /* of the tree */
     /* Held over a change to a manifest's link, together with the tags that it brings or takes, so
      * that a push and a delete of the same one never leave a tag without its manifest. */
     struct locks revision_locks;

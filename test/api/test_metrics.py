@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Prometheus reads, in its text format, which is parsed here."""
+"""What Prometheus reads, in its text format, which is parsed here, and by the Python client of Prometheus."""
 
 import re
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from harness.process import free_port
 from harness.push import push_image, start_upload
@@ -34,6 +35,9 @@ def parse(text):
             assert key not in samples, line
             samples[key] = float(value)
     check_histograms(samples, [name for name, kind in kinds.items() if kind == "histogram"])
+    others = {(sample.name, frozenset(sample.labels.items())): sample.value
+              for family in text_string_to_metric_families(text) for sample in family.samples}
+    assert others == samples
     return samples
 
 
@@ -144,6 +148,25 @@ def test_what_is_stored_as_of_the_last_collection(watched, admin_of):
     files = [path for path in watched.server.root.rglob("data") if "/blobs/" in str(path)]
     assert watched.value("registry_storage_blobs") == len(files)
     assert watched.value("registry_storage_bytes") == sum(path.stat().st_size for path in files)
+
+
+def test_what_is_done_with_files(watched):
+    def counts():
+        samples = watched.samples()
+        return {dict(labels)["action"]: value for (name, labels), value in samples.items()
+                if name == "registry_storage_action_seconds_count" and dict(labels)["driver"] == "filesystem"}
+
+    before = counts()
+    image = push_image(watched.client, "some/repo", "latest")
+    pushed = counts()
+    for action, least in (("PutContent", 2), ("Move", 2), ("GetContent", 1)):
+        assert pushed[action] >= before.get(action, 0) + least, action
+    watched.client.get("/v2/some/repo/tags/list")
+    assert counts()["List"] > pushed.get("List", 0)
+    assert watched.client.delete(f"/v2/some/repo/manifests/{image.digest}").status == 202
+    assert counts()["Delete"] > pushed.get("Delete", 0)
+    seconds = watched.value("registry_storage_action_seconds_sum", action="PutContent", driver="filesystem")
+    assert 0 < seconds < 600
 
 
 def test_the_process(watched):
