@@ -65,10 +65,15 @@ enum rc conf_fail(const struct conf_place *at, struct span key, struct fault *f,
     return rc;
 }
 
+/* One line, whatever the values that it quotes have in them. */
 static void keep_warning(struct conf *c, struct span text)
 {
+    char *line = arena_str(&c->arena, text);
+    for (char *p = line; *p != '\0'; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
     c->warnings = must_realloc(c->warnings, (c->warning_count + 1) * sizeof(*c->warnings));
-    c->warnings[c->warning_count++] = arena_str(&c->arena, text);
+    c->warnings[c->warning_count++] = line;
 }
 
 void conf_warn_at(struct conf *c, const struct conf_place *at, struct span key, const char *fmt,

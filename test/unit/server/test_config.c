@@ -271,6 +271,19 @@ static void test_a_host_that_is_no_url(void **state)
     fixture_end(&x);
 }
 
+static void test_a_warning_is_one_line(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    fixture_begin(&x);
+    fixture_load(&x, ".yml", "version: 0.1\nhttp: {host: \"a\\n\\x02b\\x7f\"}\n", no_env);
+    assert_string_equal(conf_warning(x.config->conf, 0),
+                        "http.host: expected a URL such as https://hub.example.org, got "
+                        "\"a??b?\": it is not used");
+    fixture_end(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_file),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_a_host_that_is_no_url),
+        cmocka_unit_test(test_a_warning_is_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
