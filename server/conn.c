@@ -185,14 +185,21 @@ static void end_operation(struct conn *c)
         conn_close(c); /* the client stopped in the middle of the body */
 }
 
+/* The looks are counted, and not the time: it is not the client that takes it. */
+static void wait_a_little(struct conn *c)
+{
+    c->state = CONN_WAIT;
+    c->deadline = 0;
+    c->waits++;
+    conn_wait(c);
+    conn_watch(c);
+}
+
 static void after_run(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
     if (c->run.rc == RC_UPLOAD_BUSY && c->waits < WAITS_MAX && c->fate == FATE_OPEN) {
-        c->state = CONN_WAIT; /* nothing is lost: open comes before the first byte */
-        c->waits++;
-        conn_wait(c);
-        conn_watch(c);
+        wait_a_little(c); /* nothing is lost: open comes before the first byte */
         return;
     }
     slab_give(&c->server->slabs, c->piece);
@@ -268,14 +275,6 @@ static enum rc make_run(struct conn *c)
         env.events = notify_events(s->notify, env.auth ? NULL : &c->in.head, &c->access,
                                    span_of(c->addr), &c->arena);
     return run_begin(&c->run, &c->in.head, &env);
-}
-
-static void wait_a_little(struct conn *c)
-{
-    c->state = CONN_WAIT;
-    c->waits++;
-    conn_wait(c);
-    conn_watch(c);
 }
 
 static void submit_proof(struct conn *c);
