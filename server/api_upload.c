@@ -67,6 +67,8 @@ static void created_reply(struct op *op, struct reply *r)
 
 static uint64_t length_of(const struct http_head *head)
 {
+    if (head->framing == HTTP_NO_BODY)
+        return 0;
     return head->framing == HTTP_LENGTH ? head->content_length : UINT64_MAX;
 }
 
@@ -313,7 +315,9 @@ static enum rc write_open(struct op *op)
     enum rc rc = upload_open(op->store, u->repo, u->id, &u->upload, op->fault);
     if (rc == RC_OK)
         rc = check_range(u);
-    return rc == RC_OK ? check_space(u) : rc;
+    if (rc == RC_OK && u->content_length > 0) /* what ends an upload that is all here fits */
+        rc = check_space(u);
+    return rc;
 }
 
 static enum rc write_chunk(struct op *op, struct span bytes)

@@ -10,7 +10,7 @@ from harness.admin import Admin
 from harness.content import sha256
 from harness.place import scratch_folder
 from harness.process import free_port
-from harness.push import push_blob, push_image
+from harness.push import push_blob, push_image, with_query
 from harness.server import Server
 from harness.waiting import wait_until
 from harness.wire import Client
@@ -88,6 +88,7 @@ def test_a_full_disk(small_disk, body):
     client = small_disk.client
     blob = bytes(body(4 * MIB))
     push_blob(client, "some/repo", blob)
+    location = client.patch(client.post("/v2/some/repo/blobs/uploads/").get("Location"), b"here").get("Location")
     small_disk.wait_until_well()
     fill(small_disk.server.root, 6 * MIB)
     assert "less than storage.minfree" in small_disk.wait_until_ill()
@@ -97,6 +98,7 @@ def test_a_full_disk(small_disk, body):
     refused = client.post("/v2/some/repo/blobs/uploads/")
     assert (refused.status, refused.code()) == (507, "UNKNOWN")
     assert client.put("/v2/some/repo/manifests/x", b"{}").status == 507
+    assert client.put(with_query(location, digest=sha256(b"here"))).status == 201, "what is here already fits"
     assert client.delete(f"/v2/some/repo/blobs/{sha256(blob)}").status == 202
     Admin(small_disk.server.root).collect()
     (small_disk.server.root / "filling").unlink()
