@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/types.h>
@@ -68,6 +69,7 @@ static const struct {
     {EROFS, MAKES | BIT(UNLINKAT) | BIT(UTIMENSAT) | BIT(FTRUNCATE) | SYNCS},
     {EINTR, OPENS | BIT(WRITE) | BIT(PREAD) | BIT(FSYNC)},
     {EIO, ALL & ~(unsigned)BIT(FDOPENDIR)},
+    {EINVAL, BIT(SYNC_FILE_RANGE)},
     {FAIL_SHORT, BIT(WRITE) | BIT(PREAD)},
 };
 
@@ -84,7 +86,7 @@ static struct {
     struct fail fail;
     unsigned calls; /* the bits of those that fail */
     unsigned count;
-    bool active, hides_kinds, has_lied;
+    bool active, hides_kinds, is_remote, has_lied;
     const char *failed;
     bool called[CALL_COUNT];
     struct fate fates[FATES]; /* by inode */
@@ -114,6 +116,11 @@ void fail_hide_kinds(bool hidden)
     t.hides_kinds = hidden;
 }
 
+void fail_lock_as_remote(bool remote)
+{
+    t.is_remote = remote;
+}
+
 const char *fail_never_called(void)
 {
     for (int i = 0; i < CALL_COUNT; i++)
@@ -125,7 +132,8 @@ const char *fail_never_called(void)
 static bool is_hit(enum call call)
 {
     t.called[call] = true;
-    if (!t.active || !(t.calls & (1u << call)))
+    if (!t.active || !(t.calls & (1u << call)) ||
+        (t.fail.call && strcmp(t.fail.call, names[call]) != 0))
         return false;
     unsigned n = t.count++;
     if (t.fail.how == FAIL_ONCE ? n != t.fail.at : n < t.fail.at)
@@ -385,13 +393,20 @@ int __wrap_sync_file_range(int fd, off_t from, off_t n, unsigned how)
     (void)how;
     if (!fails(CALL_SYNC_FILE_RANGE))
         return 0;
-    note_sync(fd, false);
+    if (errno != EINVAL)
+        note_sync(fd, false);
     return -1;
 }
 
 int __wrap_flock(int fd, int how)
 {
-    return fails(CALL_FLOCK) ? -1 : __real_flock(fd, how);
+    if (fails(CALL_FLOCK))
+        return -1;
+    if (t.is_remote && (how & LOCK_EX) && (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) {
+        errno = EBADF;
+        return -1;
+    }
+    return __real_flock(fd, how);
 }
 
 DIR *__wrap_fdopendir(int fd)

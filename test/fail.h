@@ -23,7 +23,8 @@ enum { FAIL_SHORT = -1 };
 struct fail {
     int error; /* an errno, or FAIL_SHORT */
     enum fail_how how;
-    unsigned at; /* counts from 0 the calls that this error is for */
+    unsigned at;      /* counts from 0 the calls that this error is for */
+    const char *call; /* those of this name alone; NULL: of all */
 };
 
 void fail_begin(const struct fail *f);
@@ -38,6 +39,8 @@ void fail_forget(void);
 
 /* From now on directories do not say what their entries are, as on some file systems. */
 void fail_hide_kinds(bool hidden);
+/* From now on only what is open for writing can be locked for one alone, as on other machines'. */
+void fail_lock_as_remote(bool remote);
 
 /* A call that has never been made since the program began; NULL: there is none. */
 const char *fail_never_called(void);

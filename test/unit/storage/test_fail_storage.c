@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What only large uploads, and only some file systems do: write-back along with the upload that
+ * fails, and locks for what is open for writing alone.
+ */
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "storage/storage.h"
+#include "test/fail.h"
+#include "test/pattern.h"
+#include "test/place.h"
+
+enum { PIECE = 4 << 20, PIECES = 19 }; /* beyond what may be behind */
+
+struct place {
+    char root[64];
+    struct store *store;
+    struct name repo;
+    struct span piece;
+};
+
+static int setup(void **state)
+{
+    struct place *p = calloc(1, sizeof(*p));
+    assert_true(place_make(p->root, sizeof(p->root), "fail"));
+    assert_int_equal(store_open(p->root, &p->store, NULL), RC_OK);
+    p->repo = (struct name){SPAN("app")};
+    p->piece = pattern_bytes(PIECE, 1);
+    *state = p;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static int teardown(void **state)
+{
+    enum { DESCRIPTORS = 16 };
+    struct place *p = *state;
+    store_close(p->store);
+    assert_int_equal(nftw(p->root, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS), 0);
+    free((char *)p->piece.p);
+    free(p);
+    return 0;
+}
+
+static struct upload *open_upload(struct place *p, const struct upload_id *id)
+{
+    struct upload *u = NULL;
+    assert_int_equal(upload_open(p->store, p->repo, span_of(id->s), &u, NULL), RC_OK);
+    return u;
+}
+
+/* The error is told by the call that begins or waits for the writing, and by no fsync any more.
+ * What was synced before stays. */
+static void fail_write_back(struct place *p, unsigned at)
+{
+    struct fail fail = {.error = EIO, .how = FAIL_ONCE, .at = at, .call = "sync_file_range"};
+    struct digest d = digest_of(DIGEST_SHA256, p->piece);
+    struct upload_id id;
+    enum rc rc = RC_OK;
+    int sent = 0;
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &id, NULL), RC_OK);
+    struct upload *u = open_upload(p, &id);
+    assert_int_equal(upload_append(u, p->piece, NULL), RC_OK);
+    upload_close(u);
+    u = open_upload(p, &id);
+    fail_begin(&fail);
+    while (rc == RC_OK && sent++ < PIECES)
+        rc = upload_append(u, p->piece, NULL);
+    assert_non_null(fail_end());
+    assert_int_equal(rc, RC_IO);
+    upload_close(u);
+    u = open_upload(p, &id);
+    assert_int_equal(upload_offset(u), PIECE);
+    assert_int_equal(upload_commit(u, &d, NULL), RC_OK);
+    upload_close(u);
+    assert_false(fail_has_lied());
+}
+
+static void test_write_back_that_fails(void **state)
+{
+    enum { FIRST_BEGUN = 0, FIRST_WAITED_FOR = 9 };
+    fail_write_back(*state, FIRST_BEGUN);
+    fail_write_back(*state, FIRST_WAITED_FOR);
+}
+
+/* A file system that knows nothing of it writes at the fsync. */
+static void test_no_write_back(void **state)
+{
+    struct place *p = *state;
+    struct fail fail = {.error = EINVAL, .how = FAIL_FROM, .call = "sync_file_range"};
+    struct upload_id id;
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &id, NULL), RC_OK);
+    struct upload *u = open_upload(p, &id);
+    fail_begin(&fail);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(upload_append(u, p->piece, NULL), RC_OK);
+    assert_non_null(fail_end());
+    upload_close(u);
+}
+
+/* Whoever collects sees that another process is there. */
+static void test_locks_of_remote_file_systems(void **state)
+{
+    struct place *p = *state;
+    struct store *other = NULL;
+    const struct collection c = {.grace_ms = 1000};
+    fail_lock_as_remote(true);
+    assert_int_equal(store_open(p->root, &other, NULL), RC_OK);
+    assert_int_equal(collection_begin(other, &c, NULL), RC_GC_RUNNING);
+    store_close(p->store);
+    assert_int_equal(collection_begin(other, &c, NULL), RC_OK);
+    collection_end(other);
+    fail_lock_as_remote(false);
+    p->store = other;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_write_back_that_fails),
+        TEST(test_no_write_back),
+        TEST(test_locks_of_remote_file_systems),
+    };
+    if (access("/dev/shm", W_OK) == 0)
+        (void)setenv("TMPDIR", "/dev/shm", false);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
