@@ -6,7 +6,9 @@ LOAD_CLIENTS=… is how many of each kind there are.
 """
 
 import os
+import re
 import resource
+import statistics
 import time
 
 import pytest
@@ -111,6 +113,43 @@ def test_descriptors_run_out(make_server, body):
         early.send(data[100000:])
         assert early.read().status == 201
     assert server.client().get(f"/v2/few/blobs/{sha256(data)}").body == data
+
+
+ATTACKS = {
+    "slow head": ["-H", "-i", "1"],
+    "slow body": ["-B", "-i", "1", "-s", "100000"],
+    "slow read": ["-X", "-n", "1", "-z", "512", "-k", "3"],
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_slowhttptest(make_server, body, scratch, attack):
+    """With the settings that everybody has."""
+    slow.allow_descriptors(15000)
+    server = make_server(asan=False)
+    digest = push_blob(server.client(), "some", body(MIB))
+    path = "blobs/uploads/" if attack == "slow body" else f"blobs/{digest}"
+    with open(scratch / "said", "w+", encoding="utf-8") as said:
+        attacker = process.start(["slowhttptest", *ATTACKS[attack], "-c", str(CLIENTS), "-r", str(CLIENTS), "-l", "6",
+                                  "-u", f"{server.url}/v2/some/{path}"], stdout=said, stderr=said)
+        try:
+            wait_until(lambda: server.connections() > CLIENTS / 2, "most of them being there")
+            waits = []
+            while attacker.poll() is None:
+                begun = time.monotonic()
+                assert sha256(server.client().get(f"/v2/some/blobs/{digest}").body) == digest
+                waits.append(time.monotonic() - begun)
+        finally:
+            process.end(attacker)
+        said.seek(0)
+        text = re.sub("\x1b\\[[0-9;]*m", "", said.read())
+    peak = server.memory()[1]
+    usual = statistics.median(waits)
+    print(f"{attack}: {len(waits)} pulls of a MiB beside it, {usual:.2f} s as a rule, {max(waits):.2f} s the longest, "
+          f"{peak / MIB:.1f} MiB")
+    assert set(re.findall("service available: +([A-Z]+)", text)) == {"YES"}, text
+    assert usual < 1
+    assert peak < MEMORY_MAX
 
 
 def test_idle_connections(server):
