@@ -16,7 +16,7 @@ from harness.admin import Admin
 from harness.volume import Volume
 from harness.waiting import wait_until
 
-RUNS = int(os.environ.get("SOAK_RUNS", "400"))
+RUNS = int(os.environ.get("SOAK_RUNS", "150"))
 SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
 LONG = "SOAK_RUNS" in os.environ or "SOAK_SECONDS" in os.environ
 PATIENCE = 120
