@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP as it is on the wire: what is sent is what the test says, what comes back keeps its spelling.
 
-`Wire` is a connection, `Client` makes one per request. A request whose body the server refuses to read is still
-given the server's answer: a failing write is no failure as long as a response can be read.
+`Wire` is a connection, `Client` makes one per request, `KeptAlive` keeps one for all. A request whose body the server
+refuses to read is still given the server's answer: a failing write is no failure as long as a response can be read.
 """
 
 import contextlib

@@ -1,26 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The collection beside the registry image's: the same volume, one after the other; and what clients notice of it.
 
-    ./dev bench gc
-
-BENCH_IMAGES sets how many images there are (5000). Half of them were deleted, or have lost their tags. The original has
-to be stopped for its collection; this server serves meanwhile.
+Half of the images were deleted, or have lost their tags. The original has to be stopped for its collection; this server
+serves meanwhile.
 """
 
 import itertools
 import multiprocessing
 import os
-import pathlib
 import random
 import shutil
-import statistics
-import sys
-import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from contestants import ORIGINAL, OURS, stop
+from figures import Figure, at_most
+from load import p99
 
-from harness import leftovers
 from harness.admin import Admin
 from harness.content import sha256
 from harness.original import Original
@@ -182,10 +177,6 @@ def pusher(server):
     return push
 
 
-def p99(times):
-    return statistics.quantiles(times, n=100)[98]
-
-
 def latencies(server):
     """{what: (idle, collecting)}: the times of pulls and pushes, in turns."""
     found, runs, longest = {}, 0, 0
@@ -200,74 +191,48 @@ def latencies(server):
     return found, runs, longest
 
 
-# the table
+# the figures
 
 
-def verdict(good):
-    return "" if good else "   <- misses its target"
-
-
-def compare(folder, untagged):
-    """The two collections; leaves the server running on what it has collected."""
+def collections(folder, untagged):
+    """The two collections. Leaves the server running on what it has collected; (server, figures)."""
     root = folder / "ours" / "root"
     root.mkdir(parents=True)
-    begun = time.monotonic()
     Writer(root, untagged).fill()
     copy = folder / "copy"
     shutil.copytree(root, copy)
-    blobs = len(Volume(copy).blobs())
-    fate = "without a tag" if untagged else "deleted"
-    print(f"\n{IMAGES} images in {REPOSITORIES} repositories, half of them {fate}; {blobs} blobs; written in "
-          f"{time.monotonic() - begun:.0f} s below {folder}")
     (folder / "original").mkdir(parents=True)
     wall, cpu = of_the_original(folder / "original", copy, *(["--delete-untagged"] if untagged else []))
     server = Server(folder / "ours", environment={"REGISTRY_LOG_LEVEL": "warn"})
     server.start()
-    dry_wall, dry_cpu, _ = of_ours(server, dry_run=True, delete_untagged=untagged)
     our_wall, our_cpu, report = of_ours(server, delete_untagged=untagged)
     assert (report["outcome"], report["skipped"]) == ("done", []), report
-    print(f"{'':26}{'seconds':>10}{'CPU':>10}")
-    print(f"{'the original, stopped':26}{wall:10.2f}{cpu:10.2f}")
-    print(f"{'this server, a dry run':26}{dry_wall:10.2f}{dry_cpu:10.2f}")
-    print(f"{'this server, serving':26}{our_wall:10.2f}{our_cpu:10.2f}")
-    good = our_wall * TARGET_RATIO <= wall
-    print(f"one {wall / our_wall:.0f}th of the time, one {cpu / max(our_cpu, 0.01):.0f}th of the CPU{verdict(good)}")
-    print(f"{report['blobs_deleted']} blobs, {report['links_deleted']} links; longest slice "
-          f"{report['longest_slice_us'] / 1000:.1f} ms; most memory {server.memory()[1] >> 20} MiB")
-    left, ours = Volume(copy).blobs(), Volume(root).blobs()
-    print("the same blobs are left" if left == ours else f"NOT THE SAME: {len(left)} and {len(ours)} blobs are left")
-    return server, good and left == ours
+    assert Volume(copy).blobs() == Volume(root).blobs(), "they have not left the same blobs"
+    what = f"collect {IMAGES:,} images, half of them {'without a tag' if untagged else 'deleted'}"
+    return server, [
+        Figure(what, "s", {OURS: our_wall, ORIGINAL: wall}, at_most(1 / TARGET_RATIO, ORIGINAL)),
+        Figure(what, "CPU s", {OURS: our_cpu, ORIGINAL: cpu}),
+        Figure(what, "peak MiB", {OURS: server.memory()[1] / (1 << 20)}),
+        Figure(what, "ms, the longest slice", {OURS: report["longest_slice_us"] / 1000})]
 
 
 def notice(server):
-    found, runs, longest = latencies(server)
-    print(f"while it runs ({runs} dry runs, longest slice {longest / 1000:.1f} ms), in ms:")
-    print(f"{'':26}{'idle p50':>10}{'p99':>10}{'running p50':>13}{'p99':>10}{'ratio':>8}")
-    all_good = True
+    found, _, longest = latencies(server)
     for what, (idle, busy) in found.items():
-        ratio = p99(busy) / p99(idle)
-        good = ratio <= TARGET_LATENCY
-        all_good = all_good and good
-        print(f"{what:26}{statistics.median(idle):10.2f}{p99(idle):10.2f}{statistics.median(busy):13.2f}"
-              f"{p99(busy):10.2f}{ratio:8.2f}{verdict(good)}")
-    return all_good
+        yield Figure(f"{what} an image while it runs", "p99, times idle", {OURS: p99(busy) / p99(idle)},
+                     at_most(TARGET_LATENCY))
+    yield Figure("dry runs beside those", "ms, the longest slice", {OURS: longest / 1000})
 
 
-def main():
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="registry-bench-", dir=place) as folder:
-        server = None
-        try:
-            server, good = compare(pathlib.Path(folder) / "untagged", untagged=True)
-            server.stop()
-            server, good_too = compare(pathlib.Path(folder) / "deleted", untagged=False)
-            good = notice(server) and good and good_too
-        finally:
-            if server:
-                server.stop()
-            leftovers.clean_up()
-    return 0 if good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def rows(place):
+    server = None
+    try:
+        for untagged in (True, False):
+            server, figures = collections(place.memory / f"gc-{untagged}", untagged)
+            yield from figures
+            if untagged:
+                stop(server)
+        yield from notice(server)
+    finally:
+        if server:
+            stop(server)
