@@ -31,6 +31,12 @@ static void settle_gc(struct config *c)
         c->gc_slice = SLICE_MAX_MS;
 }
 
+/* What nobody has asked for must not make a small file system useless: space.h. */
+static void settle_space(struct config *c)
+{
+    c->min_free_given = conf_source_of(c->conf, "storage.minfree") != CONF_FROM_DEFAULT;
+}
+
 static void settle_verify(struct config *c)
 {
     if (c->verify_rate > 0 && c->verify_rate < RATE_MIN)
@@ -95,6 +101,7 @@ static enum rc settle_auth(struct config *c, struct fault *f)
 static void settle(struct config *c)
 {
     settle_gc(c);
+    settle_space(c);
     settle_verify(c);
     settle_doors(c);
     settle_tls(c);

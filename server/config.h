@@ -75,7 +75,8 @@ struct config {
     uint64_t max_threads; /* CONFIG_THREADS_MIN to CONFIG_THREADS_MAX */
     bool delete_enabled;
     bool readonly;
-    uint64_t min_free;  /* bytes below which nothing is uploaded; 0: no such limit */
+    uint64_t min_free; /* bytes below which nothing is uploaded; 0: no such limit */
+    bool min_free_given;
     bool purge_enabled; /* abandoned uploads */
     bool purge_dry_run;
     uint64_t purge_age, purge_interval; /* 0: never */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "server/space.h"
 
 #define STORAGE_CHECK "storagedriver_filesystem" /* the registry image's name */
 
@@ -35,7 +36,7 @@ struct health {
     /* The hop's: the pool's while in flight, else the loop's. */
     struct hop hop;
     bool probes, writes;
-    uint64_t min_free;
+    struct space space;
     enum health_storage seen;
     char seen_why[256];
     struct store_probe probe;
@@ -49,7 +50,8 @@ static enum health_storage judge(const struct health *h, enum rc rc)
 {
     if (!h->probe.readable)
         return HEALTH_UNREADABLE;
-    if (h->probe.free_known && h->probe.free_bytes < h->min_free && h->writes)
+    if (h->probe.room_known && h->writes &&
+        h->probe.free_bytes < space_least(&h->space, h->probe.total_bytes))
         return HEALTH_FULL;
     if (rc == RC_NO_SPACE)
         return HEALTH_FULL;
@@ -162,7 +164,7 @@ static void begin(struct health *h, const struct config *c, bool readonly, uint6
     take_files(h, c);
     h->probes = c->health_storage && is_due(&h->probe_due, c->health_interval, now);
     h->writes = !readonly;
-    h->min_free = c->min_free;
+    h->space = space_of(c);
     for (size_t i = 0; i < h->file_count; i++) {
         struct file_check *f = &h->files[i];
         f->wanted = is_due(&f->due, f->interval, now);
@@ -248,5 +250,5 @@ void health_print(const struct health *h, struct buf *json)
 bool health_free_bytes(const struct health *h, uint64_t *out)
 {
     *out = h->last.free_bytes;
-    return h->last.free_known;
+    return h->last.room_known;
 }

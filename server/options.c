@@ -53,7 +53,7 @@ const struct conf_option config_table[] = {
      "how long a connection may wait for its next request"},
     {"http.timeout.stall", CONF_DURATION, AT(timeout_stall), "5m", CONF_RELOAD, NULL,
      "how long no byte of a body may move in either direction"},
-    {"http.limits.connections", CONF_COUNT, AT(connections_max), "4096", CONF_RELOAD, NULL,
+    {"http.limits.connections", CONF_COUNT, AT(connections_max), "16384", CONF_RELOAD, NULL,
      "most connections at once; more are closed with a 503; 0: no such limit"},
     {"http.limits.perclient", CONF_COUNT, AT(per_client_max), "0", CONF_RELOAD, NULL,
      "most connections at once from one address; 0: no such limit"},
@@ -103,7 +103,8 @@ const struct conf_option config_table[] = {
     {"storage.maintenance.readonly.enabled", CONF_BOOL, AT(readonly), "false", CONF_RELOAD, NULL,
      "refuse all that would change something"},
     {"storage.minfree", CONF_SIZE, AT(min_free), "64MiB", CONF_RELOAD, NULL,
-     "free space that pushes must leave; they get a 507 otherwise; 0: all may be used"},
+     "free space that pushes must leave, by default no more than a tenth of all; they get a 507 "
+     "otherwise; 0: all may be used"},
     {"storage.maintenance.uploadpurging.enabled", CONF_BOOL, AT(purge_enabled), "true", CONF_RELOAD,
      NULL, "remove uploads that were abandoned"},
     {"storage.maintenance.uploadpurging.age", CONF_DURATION, AT(purge_age), "168h", CONF_RELOAD,

@@ -10,6 +10,8 @@
 #include "server/maint.h"
 #include "server/vitals.h"
 
+enum { DEFAULT_SHARE = 10 };
+
 /* Who has no collections by itself does not want one now, either. */
 static void ask_for_collection(struct op *op)
 {
@@ -34,11 +36,23 @@ static void note(struct op *op, bool low, uint64_t free_bytes)
     ask_for_collection(op);
 }
 
+struct space space_of(const struct config *c)
+{
+    return (struct space){.min_free = c->min_free, .share = c->min_free_given ? 1 : DEFAULT_SHARE};
+}
+
+uint64_t space_least(const struct space *s, uint64_t total)
+{
+    return s->min_free < total / s->share ? s->min_free : total / s->share;
+}
+
 enum rc space_check(struct op *op, uint64_t more)
 {
-    uint64_t free_bytes, least = op->config->min_free;
-    if (least == 0 || store_free_bytes(op->store, &free_bytes, NULL) != RC_OK)
+    uint64_t free_bytes, total;
+    struct space space = space_of(op->config);
+    if (space.min_free == 0 || store_room(op->store, &free_bytes, &total, NULL) != RC_OK)
         return RC_OK; /* what does not fit will fail by itself */
+    uint64_t least = space_least(&space, total);
     note(op, free_bytes < least, free_bytes);
     if (free_bytes >= least && free_bytes - least >= more)
         return RC_OK;

@@ -165,12 +165,13 @@ enum rc tree_settle(struct tree *t, struct fault *f)
     return rc;
 }
 
-enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f)
+enum rc tree_room(struct tree *t, uint64_t *free_bytes, uint64_t *total, struct fault *f)
 {
     struct statvfs st;
     if (fstatvfs(t->fd, &st) != 0)
         return fault_errno(f, errno, "ask for the free space of", "the file system");
-    *out = (uint64_t)st.f_bavail * st.f_frsize;
+    *free_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+    *total = (uint64_t)st.f_blocks * st.f_frsize;
     return RC_OK;
 }
 

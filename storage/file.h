@@ -56,7 +56,8 @@ void tree_doubt(struct tree *t);
 enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 
 /* Room on the file system, without what is kept for the administrator. */
-enum rc tree_free_bytes(struct tree *t, uint64_t *out, struct fault *f) MUST_CHECK;
+enum rc tree_room(struct tree *t, uint64_t *free_bytes, uint64_t *total,
+                  struct fault *f) MUST_CHECK;
 
 struct file_info {
     uint64_t size;

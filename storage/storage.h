@@ -56,15 +56,17 @@ void store_close(struct store *s);
 /* Is the store of use? */
 struct store_probe {
     bool readable;
-    bool free_known;
+    bool room_known;
     uint64_t free_bytes; /* for whoever may not use what is kept for the administrator */
+    uint64_t total_bytes;
 };
 /* Looks at it and, with `writes`, puts a small file there for good and removes it again. Anything
  * but RC_OK says what it cannot be used for; out is written in any case. */
 enum rc store_probe(struct store *s, bool writes, struct store_probe *out,
                     struct fault *f) MUST_CHECK;
-/* Bytes that are free; cheap. RC_IO if the file system does not say. */
-enum rc store_free_bytes(struct store *s, uint64_t *out, struct fault *f) MUST_CHECK;
+/* Bytes that are free, and all that there are; cheap. RC_IO if the file system does not say. */
+enum rc store_room(struct store *s, uint64_t *free_bytes, uint64_t *total,
+                   struct fault *f) MUST_CHECK;
 
 /* How often the store has worked on its files by their names, and how long each time took, in the
  * words and with the bounds of the registry image. What is done with an open file is not in it. */

@@ -91,16 +91,16 @@ static enum rc probe_write(struct store *s, struct fault *f)
 enum rc store_probe(struct store *s, bool writes, struct store_probe *out, struct fault *f)
 {
     *out = (struct store_probe){.readable = true};
-    enum rc rc = store_free_bytes(s, &out->free_bytes, NULL);
-    out->free_known = rc == RC_OK;
+    enum rc rc = store_room(s, &out->free_bytes, &out->total_bytes, NULL);
+    out->room_known = rc == RC_OK;
     rc = probe_read(s, f);
     out->readable = rc == RC_OK;
     return rc == RC_OK && writes ? probe_write(s, f) : rc;
 }
 
-enum rc store_free_bytes(struct store *s, uint64_t *out, struct fault *f)
+enum rc store_room(struct store *s, uint64_t *free_bytes, uint64_t *total, struct fault *f)
 {
-    return tree_free_bytes(&s->tree, out, f);
+    return tree_room(&s->tree, free_bytes, total, f);
 }
 
 static enum rc link_parse(struct span text, struct digest *out, struct fault *f)

@@ -179,9 +179,15 @@ def test_full_to_the_last_byte(body):
 
 
 def test_full_but_for_what_is_to_stay_free(body):
-    with place(lambda root: memory_disk(root, 80)) as p:
+    with place(lambda root: memory_disk(root, 48), REGISTRY_STORAGE_MINFREE="24MiB") as p:
         check_a_full_disk(p, body, MIB)
-        assert p.disk.free_bytes() > 60 * MIB
+        assert p.disk.free_bytes() > 20 * MIB
+
+
+def test_a_small_disk_with_the_settings_that_everybody_has(body):
+    with place(lambda root: memory_disk(root, 30)) as p:
+        check_a_full_disk(p, body, MIB)
+        assert p.disk.free_bytes() > MIB
 
 
 def test_out_of_inodes(body):
