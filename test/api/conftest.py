@@ -2,13 +2,15 @@
 """Over HTTP the build with sanitizers is used."""
 
 import itertools
+import os
 
 import pytest
 
+from harness import process
 from harness.admin import Admin
 from harness.configured import ConfiguredServer
 from harness.place import scratch_folder
-from harness.server import Server
+from harness.server import Server, binary_path
 from harness.sink import Sink
 from harness.tls import Authority
 from harness.volume import Volume
@@ -125,3 +127,22 @@ def make_sink():
 @pytest.fixture
 def sink(make_sink):
     return make_sink()
+
+
+@pytest.fixture
+def command_on_volume(server, scratch):
+    """command_on_volume(words…) runs `registry words… FILE` for the server's volume."""
+    config = scratch / "config.yml"
+    config.write_text(f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {server.root}\n")
+
+    def run(*words):
+        return process.run([str(binary_path(True)), *words, str(config)], check=False,
+                           env={name: value for name, value in os.environ.items()
+                                if not name.startswith("REGISTRY_")})
+    return run
+
+
+@pytest.fixture(params=["online", "offline"])
+def switch(request, server):
+    """Stops the server, if the command is to work by itself."""
+    return server.stop if request.param == "offline" else lambda: None

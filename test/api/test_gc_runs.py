@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Collections as administrators see them: started, watched, stopped, refused, told by the command."""
 
+import functools
 import os
 import stat
 
@@ -262,22 +263,8 @@ def test_a_dry_run(admin, client, volume, untagged):
 
 
 @pytest.fixture
-def command(server, scratch):
-    """command(words…) runs `registry garbage-collect` on the server's volume."""
-    config = scratch / "config.yml"
-    config.write_text(f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {server.root}\n")
-
-    def run(*words):
-        return process.run([str(binary_path(True)), "garbage-collect", *words, str(config)], check=False,
-                           env={name: value for name, value in os.environ.items()
-                                if not name.startswith("REGISTRY_")})
-    return run
-
-
-@pytest.fixture(params=["online", "offline"])
-def switch(request, server):
-    """Stops the server, if the command is to work by itself."""
-    return server.stop if request.param == "offline" else lambda: None
+def command(command_on_volume):
+    return functools.partial(command_on_volume, "garbage-collect")
 
 
 def lines(done):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damage: found, moved aside, unknown from then on, and healed by the next push."""
 
-import os
+import functools
 
 import pytest
 
@@ -226,22 +226,8 @@ def test_what_links_lead_to(client, volume, verifier, image):
 
 
 @pytest.fixture
-def command(server, scratch):
-    """command(words…) runs `registry verify` on the server's volume."""
-    config = scratch / "config.yml"
-    config.write_text(f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {server.root}\n")
-
-    def run(*words):
-        return process.run([str(binary_path(True)), "verify", *words, str(config)], check=False,
-                           env={name: value for name, value in os.environ.items()
-                                if not name.startswith("REGISTRY_")})
-    return run
-
-
-@pytest.fixture(params=["online", "offline"])
-def switch(request, server):
-    """Stops the server, if the command is to work by itself."""
-    return server.stop if request.param == "offline" else lambda: None
+def command(command_on_volume):
+    return functools.partial(command_on_volume, "verify")
 
 
 def test_the_command_and_nothing_wrong(command, switch, volume, image):

@@ -10,7 +10,9 @@ from harness import clients, images
 from harness.containers import Tools
 from harness.engine import Engine
 from harness.layout import Layout
+from harness.original import Original
 from harness.place import REPOSITORY, scratch_folder
+from harness.server import Server
 from harness.tls import Authority
 
 
@@ -98,6 +100,30 @@ def registry_image(docker, base_image):
 def slim_image(docker, registry_image):
     docker.run("docker build -t registry:slim --target slim --network host .", cwd=REPOSITORY, timeout=900)
     return "registry:slim"
+
+
+@pytest.fixture
+def ours(scratch):
+    """This server, not started."""
+    folder = scratch / "ours"
+    folder.mkdir()
+    server = Server(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def original(scratch, ours):
+    """The original on the same volume, not started."""
+    folder = scratch / "original"
+    folder.mkdir()
+    server = Original(folder, ours.root)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

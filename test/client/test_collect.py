@@ -11,38 +11,13 @@ from harness import process
 from harness.admin import Admin
 from harness.book import Book, references
 from harness.content import sha256, sha512
-from harness.original import Original
 from harness.push import (DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, encode, index,
                           start_upload, with_query)
-from harness.server import Server, binary_path
+from harness.server import binary_path
 from harness.volume import Volume
 
 LONG_AGO = 1_000_000_000
 SHARED = b"a layer of many"
-
-
-@pytest.fixture
-def ours(scratch):
-    """This server, not started."""
-    folder = scratch / "ours"
-    folder.mkdir()
-    server = Server(folder)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def original(scratch, ours):
-    """The original on the same volume, not started."""
-    folder = scratch / "original"
-    folder.mkdir()
-    server = Original(folder, ours.root)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def make_old(root):

@@ -10,39 +10,13 @@ import pytest
 from harness import images
 from harness.book import Book, sha512
 from harness.content import sha256
-from harness.original import Original
 from harness.push import (DOCKER_LIST, DOCKER_MANIFEST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, encode, index,
                           manifest, push_image, start_upload, with_query)
-from harness.server import Server
 
 PLAIN = "--tls-verify=false"
 TO = "--dest-tls-verify=false"
 TREE = "docker/registry/v2"
 EMPTY_INDEX = encode({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
-
-
-@pytest.fixture
-def ours(scratch):
-    """This server, not started: the volume is the original's at first."""
-    folder = scratch / "ours"
-    folder.mkdir()
-    server = Server(folder)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def original(scratch, ours):
-    """The original on the same volume, not started."""
-    folder = scratch / "original"
-    folder.mkdir()
-    server = Original(folder, ours.root)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 def link(root, *parts):

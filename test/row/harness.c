@@ -255,6 +255,31 @@ int bench_code(struct bench *b, enum http_method m, const char *target, struct s
     return a.code;
 }
 
+struct answer bench_ask_admin(struct bench *b, enum http_method m, const char *target,
+                              const char *body)
+{
+    b->door = DOOR_ADMIN;
+    struct answer a = bench_ask(b, m, target, span_of(body));
+    b->door = DOOR_PUBLIC;
+    return a;
+}
+
+int bench_code_admin(struct bench *b, enum http_method m, const char *target, const char *body)
+{
+    struct answer a = bench_ask_admin(b, m, target, body);
+    answer_fini(&a);
+    return a.code;
+}
+
+void bench_assert_admin_says(struct bench *b, const char *target, const char *words)
+{
+    struct answer a = bench_ask_admin(b, METHOD_GET, target, "");
+    assert_int_equal(a.code, 200);
+    if (!strstr(a.body.p, words))
+        fail_msg("%s is not in %s", words, a.body.p);
+    answer_fini(&a);
+}
+
 struct digest_text push_blob(struct bench *b, const char *repo, struct span bytes)
 {
     char target[512];

@@ -67,6 +67,11 @@ int bench_teardown(void **state);
 /* A plain request, and its code alone. */
 struct answer bench_ask(struct bench *b, enum http_method m, const char *target, struct span body);
 int bench_code(struct bench *b, enum http_method m, const char *target, struct span body);
+/* The same at the administrators' door. */
+struct answer bench_ask_admin(struct bench *b, enum http_method m, const char *target,
+                              const char *body);
+int bench_code_admin(struct bench *b, enum http_method m, const char *target, const char *body);
+void bench_assert_admin_says(struct bench *b, const char *target, const char *words);
 
 /* One blob through POST and PUT; its digest. */
 struct digest_text push_blob(struct bench *b, const char *repo, struct span bytes);

@@ -16,30 +16,6 @@
 
 #define GC "/admin/gc"
 
-static struct answer ask(struct bench *b, enum http_method m, const char *target, const char *body)
-{
-    b->door = DOOR_ADMIN;
-    struct answer a = bench_ask(b, m, target, span_of(body));
-    b->door = DOOR_PUBLIC;
-    return a;
-}
-
-static int code(struct bench *b, enum http_method m, const char *target, const char *body)
-{
-    struct answer a = ask(b, m, target, body);
-    answer_fini(&a);
-    return a.code;
-}
-
-static void assert_status_has(struct bench *b, const char *words)
-{
-    struct answer a = ask(b, METHOD_GET, GC, "");
-    assert_int_equal(a.code, 200);
-    if (!strstr(a.body.p, words))
-        fail_msg("%s is not in %s", words, a.body.p);
-    answer_fini(&a);
-}
-
 static void test_a_row_is_behind_one_door(void **state)
 {
     static const struct {
@@ -66,42 +42,42 @@ static void test_a_prefix_is_for_the_public_door(void **state)
 {
     struct bench *b = *state;
     b->config.http_prefix = "/x/";
-    assert_int_equal(code(b, METHOD_GET, GC, ""), 200);
-    assert_int_equal(code(b, METHOD_GET, "/x" GC, ""), 404);
+    assert_int_equal(bench_code_admin(b, METHOD_GET, GC, ""), 200);
+    assert_int_equal(bench_code_admin(b, METHOD_GET, "/x" GC, ""), 404);
 }
 
 static void test_before_the_first_run(void **state)
 {
     struct bench *b = *state;
-    struct answer a = ask(b, METHOD_GET, GC, "");
+    struct answer a = bench_ask_admin(b, METHOD_GET, GC, "");
     assert_int_equal(a.code, 200);
     assert_string_equal(answer_header(&a, "Content-Type"), "application/json");
     assert_string_equal(a.body.p,
                         "{\"running\":false,\"run\":0,\"read_only\":false,\"writes\":\"hold\","
                         "\"phase\":\"idle\",\"dry_run\":false,\"report\":null,\"last\":null}\n");
     answer_fini(&a);
-    assert_int_equal(code(b, METHOD_HEAD, GC, ""), 200);
-    assert_int_equal(code(b, METHOD_DELETE, GC, ""), 202);
-    assert_int_equal(code(b, METHOD_GET, GC "/lines", ""), 404);
+    assert_int_equal(bench_code_admin(b, METHOD_HEAD, GC, ""), 200);
+    assert_int_equal(bench_code_admin(b, METHOD_DELETE, GC, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_GET, GC "/lines", ""), 404);
 }
 
 static void test_one_run_at_a_time(void **state)
 {
     struct bench *b = *state;
-    struct answer a = ask(b, METHOD_POST, GC, "");
+    struct answer a = bench_ask_admin(b, METHOD_POST, GC, "");
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Location"), GC);
     assert_non_null(strstr(a.body.p, "{\"running\":true,\"run\":1,"));
     answer_fini(&a);
-    a = ask(b, METHOD_POST, GC, "");
+    a = bench_ask_admin(b, METHOD_POST, GC, "");
     assert_int_equal(a.code, 409);
     assert_non_null(strstr(a.body.p, "{\"errors\":[{\"code\":\"UNAVAILABLE\""));
     answer_fini(&a);
     bench_turn_until_idle(b);
-    assert_status_has(b, "\"last\":{\"outcome\":\"done\"");
-    assert_int_equal(code(b, METHOD_POST, GC, ""), 202);
+    bench_assert_admin_says(b, GC, "\"last\":{\"outcome\":\"done\"");
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, ""), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, "{\"running\":false,\"run\":2,");
+    bench_assert_admin_says(b, GC, "{\"running\":false,\"run\":2,");
 }
 
 static void test_options_of_a_run(void **state)
@@ -122,11 +98,11 @@ static void test_options_of_a_run(void **state)
     for (size_t i = 0; i < array_len(rows); i++) {
         char words[128];
         b->config.gc_delete_untagged = rows[i].option;
-        assert_int_equal(code(b, METHOD_POST, GC, rows[i].body), 202);
+        assert_int_equal(bench_code_admin(b, METHOD_POST, GC, rows[i].body), 202);
         bench_turn_until_idle(b);
         (void)snprintf(words, sizeof(words), "\"dry_run\":%s,\"delete_untagged\":%s",
                        rows[i].dry_run, rows[i].delete_untagged);
-        assert_status_has(b, words);
+        bench_assert_admin_says(b, GC, words);
     }
 }
 
@@ -148,12 +124,12 @@ static void test_bodies_that_are_refused(void **state)
     };
     struct bench *b = *state;
     for (size_t i = 0; i < array_len(rows); i++) {
-        struct answer a = ask(b, METHOD_POST, GC, rows[i]);
+        struct answer a = bench_ask_admin(b, METHOD_POST, GC, rows[i]);
         assert_int_equal(a.code, 400);
         assert_non_null(strstr(a.body.p, "{\"errors\":["));
         answer_fini(&a);
     }
-    assert_status_has(b, "{\"running\":false,\"run\":0,");
+    bench_assert_admin_says(b, GC, "{\"running\":false,\"run\":0,");
 }
 
 static void test_a_body_has_a_limit(void **state)
@@ -165,11 +141,11 @@ static void test_a_body_has_a_limit(void **state)
     body[0] = '{';
     body[LIMIT] = '\0';
     body[LIMIT - 1] = '}';
-    assert_int_equal(code(b, METHOD_POST, GC, body), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, body), 202);
     bench_turn_until_idle(b);
     body[LIMIT] = ' ';
     body[LIMIT + 1] = '\0';
-    assert_int_equal(code(b, METHOD_POST, GC, body), 400);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, body), 400);
     free(body);
 }
 
@@ -199,13 +175,13 @@ static void test_lines(void **state)
 {
     struct bench *b = *state;
     (void)push_blob(b, "some/repo", SPAN("a blob"));
-    assert_int_equal(code(b, METHOD_POST, GC, "{\"lines\":true}"), 202);
-    struct answer a = ask(b, METHOD_GET, GC "/lines", "");
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, "{\"lines\":true}"), 202);
+    struct answer a = bench_ask_admin(b, METHOD_GET, GC "/lines", "");
     assert_int_equal(a.code, 200); /* none yet, and not those of another run */
     assert_int_equal(a.body.n, 0);
     answer_fini(&a);
     bench_turn_until_idle(b);
-    a = ask(b, METHOD_GET, GC "/lines", "");
+    a = bench_ask_admin(b, METHOD_GET, GC "/lines", "");
     assert_int_equal(a.code, 200);
     assert_memory_equal(a.body.p, "some/repo\n", 10);
     size_t size = a.body.n;
@@ -244,14 +220,15 @@ static void test_writes_are_refused_only_if_that_is_wanted(void **state)
     for (size_t i = 0; i < array_len(rows); i++) {
         b->config.gc_writes = rows[i].writes;
         maint_configure(b->maint, &b->config);
-        assert_int_equal(code(b, METHOD_POST, GC, rows[i].body), 202);
+        assert_int_equal(bench_code_admin(b, METHOD_POST, GC, rows[i].body), 202);
         struct answer a = bench_ask(b, METHOD_POST, "/v2/a/blobs/uploads/", SPAN(""));
         assert_int_equal(a.code, rows[i].code);
-        assert_status_has(b, rows[i].body[0] ? "\"read_only\":false" : "\"read_only\":true");
+        bench_assert_admin_says(b, GC,
+                                rows[i].body[0] ? "\"read_only\":false" : "\"read_only\":true");
         if (a.code == 503) {
             assert_string_equal(answer_header(&a, "Retry-After"), "10");
             assert_non_null(strstr(a.body.p, "\"UNAVAILABLE\""));
-            assert_status_has(b, "\"writes\":\"refuse\"");
+            bench_assert_admin_says(b, GC, "\"writes\":\"refuse\"");
         }
         answer_fini(&a);
         assert_int_equal(bench_code(b, METHOD_GET, "/v2/", SPAN("")), 200);
@@ -271,7 +248,7 @@ static void test_health_and_metrics(void **state)
     struct answer a = bench_ask(b, METHOD_GET, "/debug/health", SPAN(""));
     assert_string_equal(a.body.p, "{}\n");
     answer_fini(&a);
-    assert_int_equal(code(b, METHOD_POST, GC, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, ""), 202);
     b->door = DOOR_DEBUG;
     a = bench_ask(b, METHOD_GET, "/debug/health", SPAN(""));
     assert_int_equal(a.code, 200);
@@ -291,7 +268,7 @@ static void test_health_and_metrics(void **state)
 static void test_an_end_in_the_middle(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(code(b, METHOD_POST, GC, "{\"lines\":true}"), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, GC, "{\"lines\":true}"), 202);
     (void)uv_run(&b->loop, UV_RUN_ONCE); /* the rest is for bench_fini */
 }
 

@@ -19,30 +19,6 @@
 #define VERIFY "/admin/verify"
 #define INDEX "{\"schemaVersion\":2,\"manifests\":[]}"
 
-static struct answer ask(struct bench *b, enum http_method m, const char *target, const char *body)
-{
-    b->door = DOOR_ADMIN;
-    struct answer a = bench_ask(b, m, target, span_of(body));
-    b->door = DOOR_PUBLIC;
-    return a;
-}
-
-static int code(struct bench *b, enum http_method m, const char *target, const char *body)
-{
-    struct answer a = ask(b, m, target, body);
-    answer_fini(&a);
-    return a.code;
-}
-
-static void assert_status_has(struct bench *b, const char *words)
-{
-    struct answer a = ask(b, METHOD_GET, VERIFY, "");
-    assert_int_equal(a.code, 200);
-    if (!strstr(a.body.p, words))
-        fail_msg("%s is not in %s", words, a.body.p);
-    answer_fini(&a);
-}
-
 /* ---- Content, and damage to it. --------------------------------------------------------- */
 
 struct text {
@@ -117,36 +93,36 @@ static void tick(struct bench *b, bool readonly)
 static void test_before_the_first_run(void **state)
 {
     struct bench *b = *state;
-    struct answer a = ask(b, METHOD_GET, VERIFY, "");
+    struct answer a = bench_ask_admin(b, METHOD_GET, VERIFY, "");
     assert_int_equal(a.code, 200);
     assert_string_equal(answer_header(&a, "Content-Type"), "application/json");
     assert_string_equal(a.body.p, "{\"run\":0,\"running\":false,\"report\":null,\"last\":null,"
                                   "\"by_itself\":{\"interval_s\":0,\"rate\":0,\"running\":false,"
                                   "\"report\":null,\"last\":null,\"suspects\":null}}\n");
     answer_fini(&a);
-    assert_int_equal(code(b, METHOD_HEAD, VERIFY, ""), 200);
-    assert_int_equal(code(b, METHOD_DELETE, VERIFY, ""), 202);
-    assert_int_equal(code(b, METHOD_GET, VERIFY "/lines", ""), 404);
+    assert_int_equal(bench_code_admin(b, METHOD_HEAD, VERIFY, ""), 200);
+    assert_int_equal(bench_code_admin(b, METHOD_DELETE, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_GET, VERIFY "/lines", ""), 404);
     assert_int_equal(bench_code(b, METHOD_GET, VERIFY, SPAN("")), 404); /* the public door */
 }
 
 static void test_one_run_at_a_time(void **state)
 {
     struct bench *b = *state;
-    struct answer a = ask(b, METHOD_POST, VERIFY, "");
+    struct answer a = bench_ask_admin(b, METHOD_POST, VERIFY, "");
     assert_int_equal(a.code, 202);
     assert_string_equal(answer_header(&a, "Location"), VERIFY);
     assert_non_null(strstr(a.body.p, "{\"run\":1,\"running\":true,"));
     answer_fini(&a);
-    a = ask(b, METHOD_POST, VERIFY, "{}");
+    a = bench_ask_admin(b, METHOD_POST, VERIFY, "{}");
     assert_int_equal(a.code, 409);
     assert_non_null(strstr(a.body.p, "a verification is running already"));
     answer_fini(&a);
     bench_turn_until_idle(b);
-    assert_status_has(b, "\"last\":{\"outcome\":\"done\"");
-    assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
+    bench_assert_admin_says(b, VERIFY, "\"last\":{\"outcome\":\"done\"");
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, ""), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, "{\"run\":2,\"running\":false,");
+    bench_assert_admin_says(b, VERIFY, "{\"run\":2,\"running\":false,");
 }
 
 static void test_bodies(void **state)
@@ -166,20 +142,20 @@ static void test_bodies(void **state)
     };
     struct bench *b = *state;
     for (size_t i = 0; i < array_len(rows); i++) {
-        assert_int_equal(code(b, METHOD_POST, VERIFY, rows[i].body), rows[i].code);
+        assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, rows[i].body), rows[i].code);
         bench_turn_until_idle(b);
         if (rows[i].moves)
-            assert_status_has(b, rows[i].moves);
+            bench_assert_admin_says(b, VERIFY, rows[i].moves);
     }
 }
 
 static void test_stopped(void **state)
 {
     struct bench *b = *state;
-    assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
-    assert_int_equal(code(b, METHOD_DELETE, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_DELETE, VERIFY, ""), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, "\"last\":{\"outcome\":\"stopped\"");
+    bench_assert_admin_says(b, VERIFY, "\"last\":{\"outcome\":\"stopped\"");
 }
 
 static void test_what_it_finds_and_says(void **state)
@@ -189,15 +165,15 @@ static void test_what_it_finds_and_says(void **state)
     struct digest_text bad = push_blob(b, "a", SPAN("another one"));
     overwrite(b, bad.s, "something else");
     assert_int_equal(look(b, METHOD_GET, "blobs", bad.s), 200); /* nobody has looked */
-    assert_int_equal(code(b, METHOD_POST, VERIFY, "{\"lines\":true}"), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, "{\"lines\":true}"), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, text("\"findings\":[{\"what\":\"%s\",", bad.s).s);
-    assert_status_has(b, "\"damaged\":1,\"moved\":1,\"unreadable\":0,\"missing\":1,");
+    bench_assert_admin_says(b, VERIFY, text("\"findings\":[{\"what\":\"%s\",", bad.s).s);
+    bench_assert_admin_says(b, VERIFY, "\"damaged\":1,\"moved\":1,\"unreadable\":0,\"missing\":1,");
     assert_true(is_aside(b, bad.s));
     assert_int_equal(look(b, METHOD_GET, "blobs", bad.s), 404);
     assert_int_equal(look(b, METHOD_HEAD, "blobs", bad.s), 404);
     assert_int_equal(look(b, METHOD_GET, "blobs", good.s), 200);
-    struct answer a = ask(b, METHOD_GET, VERIFY "/lines", "");
+    struct answer a = bench_ask_admin(b, METHOD_GET, VERIFY "/lines", "");
     assert_int_equal(a.code, 200);
     assert_memory_equal(a.body.p, bad.s, strlen(bad.s));
     answer_fini(&a);
@@ -216,7 +192,7 @@ static void test_metrics(void **state)
     (void)push_blob(b, "a", SPAN("a blob"));
     struct digest_text bad = push_blob(b, "a", SPAN("another one"));
     overwrite(b, bad.s, "something else");
-    assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, ""), 202);
     bench_turn_until_idle(b);
     b->config.metrics_enabled = true;
     b->door = DOOR_DEBUG;
@@ -242,8 +218,8 @@ static void test_a_torn_manifest(void **state)
     assert_false(is_aside(b, d.s));
     tick(b, false);
     assert_true(is_aside(b, d.s));
-    assert_status_has(b, "\"suspects\":{\"outcome\":\"done\"");
-    assert_status_has(b, text("\"findings\":[{\"what\":\"%s\",", d.s).s);
+    bench_assert_admin_says(b, VERIFY, "\"suspects\":{\"outcome\":\"done\"");
+    bench_assert_admin_says(b, VERIFY, text("\"findings\":[{\"what\":\"%s\",", d.s).s);
     assert_int_equal(look(b, METHOD_GET, "manifests", "tag"), 404);
     assert_int_equal(put_index(b, "tag"), 201);
     assert_int_equal(look(b, METHOD_GET, "manifests", "tag"), 200);
@@ -273,12 +249,12 @@ static void test_nothing_moves_while_it_is_read_only(void **state)
     assert_int_equal(look(b, METHOD_HEAD, "blobs", d.s), 404);
     tick(b, true);
     assert_false(is_aside(b, d.s));
-    assert_status_has(b, text("\"findings\":[{\"what\":\"%s\",", d.s).s);
+    bench_assert_admin_says(b, VERIFY, text("\"findings\":[{\"what\":\"%s\",", d.s).s);
     assert_int_equal(look(b, METHOD_HEAD, "blobs", d.s), 404);
     assert_false(data_has_suspects(b->store)); /* it has been told */
-    assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, ""), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, "\"damaged\":1,\"moved\":0,");
+    bench_assert_admin_says(b, VERIFY, "\"damaged\":1,\"moved\":0,");
     assert_false(is_aside(b, d.s));
     assert_int_equal(look(b, METHOD_HEAD, "blobs", d.s), 404);
     tick(b, false);
@@ -298,8 +274,8 @@ static void test_by_itself(void **state)
     maint_configure(b->maint, &b->config);
     while (!is_aside(b, d.s)) /* about a second */
         tick(b, false);
-    assert_status_has(b, "\"by_itself\":{\"interval_s\":1,");
-    assert_status_has(b, "\"report\":null,\"last\":{\"outcome\":\"done\"");
+    bench_assert_admin_says(b, VERIFY, "\"by_itself\":{\"interval_s\":1,");
+    bench_assert_admin_says(b, VERIFY, "\"report\":null,\"last\":{\"outcome\":\"done\"");
 }
 
 static void test_beside_a_collection(void **state)
@@ -307,10 +283,10 @@ static void test_beside_a_collection(void **state)
     struct bench *b = *state;
     for (int i = 0; i < 20; i++)
         (void)push_blob(b, "a", span_of(text("blob %d", i).s));
-    assert_int_equal(code(b, METHOD_POST, VERIFY, ""), 202);
-    assert_int_equal(code(b, METHOD_POST, "/admin/gc", ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, ""), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, "/admin/gc", ""), 202);
     bench_turn_until_idle(b);
-    assert_status_has(b, "\"last\":{\"outcome\":\"done\"");
+    bench_assert_admin_says(b, VERIFY, "\"last\":{\"outcome\":\"done\"");
     assert_int_equal(count_files(b, "data"), 20);
 }
 
@@ -318,8 +294,8 @@ static void test_an_end_in_the_middle(void **state)
 {
     struct bench *b = *state;
     (void)push_blob(b, "a", SPAN("a blob"));
-    assert_int_equal(code(b, METHOD_POST, VERIFY, "{\"lines\":true}"), 202);
-    assert_int_equal(code(b, METHOD_POST, "/admin/gc", "{\"lines\":true}"), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, VERIFY, "{\"lines\":true}"), 202);
+    assert_int_equal(bench_code_admin(b, METHOD_POST, "/admin/gc", "{\"lines\":true}"), 202);
     (void)uv_run(&b->loop, UV_RUN_ONCE); /* the rest is for bench_fini */
 }
 
