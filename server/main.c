@@ -181,7 +181,8 @@ static int serve(const struct cli *cli, struct fault *f)
         log_info("stopped");
     }
     for (const struct fault_item *i = f->first; i; i = i->next)
-        log_error("%s", i->detail ? i->detail : rc_name(i->rc));
+        log_error("%s%s%s", store ? "" : config->root_directory, store ? "" : ": ",
+                  i->detail ? i->detail : rc_name(i->rc));
     store_close(store);
     settings_drop(settings);
     keeper_free(keeper);

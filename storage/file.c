@@ -31,7 +31,8 @@ enum rc tree_open(struct tree *t, const char *root, const char *const *places, s
     if (fd < 0)
         return fault_errno(f, errno, "open the root directory", root);
     t->fd = fd;
-    t->lock = -1;
+    for (int i = 0; i < TREE_LOCKS; i++)
+        t->locks[i] = -1;
     t->actions = NULL;
     t->places = places;
     t->making = NULL;
@@ -47,9 +48,10 @@ void tree_close(struct tree *t)
 {
     (void)pthread_mutex_destroy(&t->mutex);
     (void)pthread_mutex_destroy(&t->settling);
-    file_close(t->lock);
+    for (int i = 0; i < TREE_LOCKS; i++)
+        file_close(t->locks[i]);
     file_close(t->fd);
-    t->fd = t->lock = -1;
+    t->fd = -1;
 }
 
 static int flock_retry(int fd, int how)
@@ -65,37 +67,48 @@ static int open_lock(struct tree *t, const char *path, int flags)
 {
     int fd;
     do
-        fd = openat(t->fd, path, flags | O_CREAT | O_CLOEXEC, 0600);
+        fd = openat(t->fd, path, flags | O_CLOEXEC, 0600);
     while (fd < 0 && errno == EINTR);
     return fd;
 }
 
 /* For reading: a file that is open for writing is in the way of whoever wants to make the file
- * system read-only. But file systems of other machines lock only what is open for writing. A file
- * system without locks is taken to be ours alone. */
+ * system read-only. But file systems of other machines lock only what is open for writing. */
+static int open_lock_file(struct tree *t, const char *path)
+{
+    int fd = open_lock(t, path, O_RDONLY | O_CREAT);
+    if (fd < 0 || flock_retry(fd, LOCK_EX | LOCK_NB) == 0 || errno != EBADF)
+        return fd;
+    file_close(fd);
+    return open_lock(t, path, O_RDWR | O_CREAT);
+}
+
+/* The directory can be locked also where no file can be made, on a volume that is full or
+ * read-only; but other machines may not see that. A file system without locks is taken to be ours
+ * alone. */
 void tree_share(struct tree *t, const char *path)
 {
-    t->lock = open_lock(t, path, O_RDONLY);
-    if (t->lock >= 0 && flock_retry(t->lock, LOCK_EX | LOCK_NB) != 0 && errno == EBADF) {
-        file_close(t->lock);
-        t->lock = open_lock(t, path, O_RDWR);
-    }
-    if (t->lock >= 0)
-        (void)flock_retry(t->lock, LOCK_SH);
+    t->locks[LOCK_DIRECTORY] = open_lock(t, ".", O_RDONLY | O_DIRECTORY);
+    t->locks[LOCK_FILE] = open_lock_file(t, path);
+    tree_unlock(t);
 }
 
 bool tree_lock(struct tree *t)
 {
-    if (t->lock < 0 || flock_retry(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-        return true;
-    tree_unlock(t); /* a failed change of a lock has let go of the old one */
-    return false;
+    for (int i = 0; i < TREE_LOCKS; i++)
+        if (t->locks[i] >= 0 && flock_retry(t->locks[i], LOCK_EX | LOCK_NB) != 0 &&
+            errno == EWOULDBLOCK) {
+            tree_unlock(t); /* a failed change of a lock has let go of the old one */
+            return false;
+        }
+    return true;
 }
 
 void tree_unlock(struct tree *t)
 {
-    if (t->lock >= 0)
-        (void)flock_retry(t->lock, LOCK_SH);
+    for (int i = 0; i < TREE_LOCKS; i++)
+        if (t->locks[i] >= 0)
+            (void)flock_retry(t->locks[i], LOCK_SH);
 }
 
 void tree_doubt(struct tree *t)

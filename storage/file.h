@@ -24,10 +24,12 @@ enum { FILE_TRIES = 20 };
 
 struct making;
 
+enum { LOCK_DIRECTORY, LOCK_FILE, TREE_LOCKS };
+
 /* The directory that all paths are relative to. */
 struct tree {
     int fd;
-    int lock;                  /* -1: none */
+    int locks[TREE_LOCKS];     /* -1: none */
     const char *const *places; /* directories that may be on another file system; ends with NULL */
     pthread_mutex_t mutex;     /* of `making` */
     struct making *making;     /* directories that are being made, and not all synced … */
@@ -42,8 +44,8 @@ enum rc tree_open(struct tree *t, const char *root, const char *const *places,
                   struct fault *f) MUST_CHECK;
 void tree_close(struct tree *t);
 
-/* Says that this process works on the tree, for as long as it is open, by a lock on this file;
- * waits if another has it for itself just now. Where it cannot be made there is no lock. */
+/* Says that this process works on the tree, for as long as it is open, by a lock on the tree itself
+ * and one on this file, if that can be made; waits if another has it for itself just now. */
 void tree_share(struct tree *t, const char *path);
 /* For itself; false if another process works on it. For a short time: who comes, waits. */
 bool tree_lock(struct tree *t) MUST_CHECK;

@@ -252,7 +252,7 @@ void dir_close(struct dir *d)
 
 struct tree dir_tree(const struct dir *d)
 {
-    return (struct tree){.fd = dirfd(d->dir), .lock = -1, .actions = d->actions};
+    return (struct tree){.fd = dirfd(d->dir), .locks = {-1, -1}, .actions = d->actions};
 }
 
 /* Some file systems do not say what an entry is. What has gone meanwhile may be taken for a file;

@@ -15,19 +15,20 @@
  *     quarantine/<alg>/<hex>.<n>                           ours; data that was damaged, moved aside
  *
  *   run/                                                  ours; the registry image ignores it
- *     lock                                                 each process on the tree has it open
- *     tags/<random>/                                       a tag that comes or goes
+ *     lock                                                 each process on the tree has a lock on
+ * it tags/<random>/                                       a tag that comes or goes
  *
  * <hh> are the first two characters of <hex>. A link holds a digest's text and
  * no newline. Its time of modification is a pin's (storage.h): when the blob or manifest was last
  * promised to a client, or 1970 once it was used. A temporary file stands beside the file it will
- * become, with
- * ".<random>.tmp" behind its name; both servers ignore it.
+ * become, with ".<random>.tmp" behind its name; both servers ignore it, and what a process leaves
+ * that is killed, ours or the registry image, a verification removes.
  */
 #include "storage/layout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define BASE "docker/registry/v2"
 #define REPO BASE "/repositories/%.*s"

@@ -28,13 +28,14 @@ class Disk:
     def read_only(self):
         run("mount", "-o", "remount,ro", self.root)
 
-    def read_write(self):
-        run("mount", "-o", "remount,rw", self.root)
+    def read_write(self, *options):
+        run("mount", "-o", ",".join(["remount,rw", *options]), self.root)
 
 
 @contextlib.contextmanager
-def memory_disk(root, mib):
-    run("mount", "-t", "tmpfs", "-o", f"size={mib}m", "registry-test", root)
+def memory_disk(root, mib, *options):
+    """options are mount's."""
+    run("mount", "-t", "tmpfs", "-o", ",".join([f"size={mib}m", *options]), "registry-test", root)
     try:
         yield Disk(root)
     finally:

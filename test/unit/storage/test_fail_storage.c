@@ -115,19 +115,36 @@ static void test_no_write_back(void **state)
 }
 
 /* Whoever collects sees that another process is there. */
-static void test_locks_of_remote_file_systems(void **state)
+static void check_locks(struct place *p)
 {
-    struct place *p = *state;
     struct store *other = NULL;
     const struct collection c = {.grace_ms = 1000};
-    fail_lock_as_remote(true);
     assert_int_equal(store_open(p->root, &other, NULL), RC_OK);
     assert_int_equal(collection_begin(other, &c, NULL), RC_GC_RUNNING);
     store_close(p->store);
     assert_int_equal(collection_begin(other, &c, NULL), RC_OK);
     collection_end(other);
-    fail_lock_as_remote(false);
     p->store = other;
+}
+
+static void test_locks_of_remote_file_systems(void **state)
+{
+    fail_lock_as_remote(true);
+    check_locks(*state);
+    fail_lock_as_remote(false);
+}
+
+/* When there is room again, a collection by another process takes nothing that this one is about to
+ * promise. */
+static void test_locks_where_no_file_can_be_made(void **state)
+{
+    struct place *p = *state;
+    struct fail fail = {.error = ENOSPC, .how = FAIL_FROM, .call = "openat(O_CREAT)"};
+    store_close(p->store);
+    fail_begin(&fail);
+    assert_int_equal(store_open(p->root, &p->store, NULL), RC_OK);
+    assert_non_null(fail_end());
+    check_locks(p);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -138,6 +155,7 @@ int main(void)
         TEST(test_write_back_that_fails),
         TEST(test_no_write_back),
         TEST(test_locks_of_remote_file_systems),
+        TEST(test_locks_where_no_file_can_be_made),
     };
     if (access("/dev/shm", W_OK) == 0)
         (void)setenv("TMPDIR", "/dev/shm", false);
