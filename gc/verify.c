@@ -59,6 +59,7 @@ void verify_end(struct verify *v)
         return;
     close_reading(v);
     verify_links_fini(v);
+    walk_end(v->rest);
     arena_fini(&v->shelf.arena);
     arena_fini(&v->links.arena);
     marks_fini(&v->left);
@@ -337,15 +338,32 @@ static bool take_suspect(struct verify *v)
     return true;
 }
 
+/* What cannot be removed is for the next time. */
+static bool next_rest(struct verify *v)
+{
+    struct found found;
+    enum verdict verdict;
+    if (!v->rest)
+        v->rest = walk_begin(v->store, WALK_TEMPORARY, (struct name){SPAN("")});
+    v->cost += VERIFY_SEEK_BYTES;
+    if (!v->report.moves || !walk_next(v->rest, &found))
+        return false;
+    if (found.state == FOUND && temporary_remove(v->store, found.name, &verdict, NULL) == RC_OK)
+        v->report.leftovers += verdict == VERDICT_REMOVED;
+    return true;
+}
+
 static void next_in_turn(struct verify *v)
 {
-    bool more = v->options.scope == VERIFY_EVERYTHING;
-    if (more && v->report.phase == VERIFY_DATA)
+    enum verify_phase *phase = &v->report.phase;
+    if (v->options.scope != VERIFY_EVERYTHING)
+        *phase = VERIFY_OVER;
+    else if (*phase == VERIFY_DATA)
         next_data(v);
-    else if (more)
-        more = verify_links_step(v);
-    if (!more)
-        v->report.phase = VERIFY_OVER;
+    else if (*phase == VERIFY_LINKS && !verify_links_step(v))
+        *phase = VERIFY_REST;
+    else if (*phase == VERIFY_REST && !next_rest(v))
+        *phase = VERIFY_OVER;
 }
 
 static enum gc_next one_thing(struct verify *v)

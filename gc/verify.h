@@ -2,12 +2,15 @@
  *
  * verify: is what is stored still what was pushed? A slice at a time, while the store is in use.
  *
- *   VERIFY_DATA ──► VERIFY_LINKS ──► VERIFY_OVER
+ *   VERIFY_DATA ──► VERIFY_LINKS ──► VERIFY_REST ──► VERIFY_OVER
  *
  *   data    all of it is read and compared with its digest. What is something else, when read a
  *           second time too, is moved aside (storage.h), and has to be pushed again
  *   links   repository by repository: manifests whose parts, tags whose manifests, links whose data
  *           are not there. They are named, and stay as they are
+ *   rest    temporary files that a process has left which was killed: they are removed, if damage
+ *           is moved. A collection does not look for them: it would have to open the directory of
+ *           every link, and of most it only reads the name
  *
  * The data is gone through in the order of its digests, so that a later run can go on where this
  * one has come to. Suspects (storage.h), if they are wanted, come first at any time. What cannot be

@@ -19,9 +19,9 @@ static const struct {
     const char *name;
     size_t at;
 } counts[] = {
-    COUNT(work_us),   COUNT(blobs),      COUNT(bytes),   COUNT(repositories),
-    COUNT(manifests), COUNT(tags),       COUNT(links),   COUNT(damaged),
-    COUNT(moved),     COUNT(unreadable), COUNT(missing), COUNT(finding_count),
+    COUNT(work_us), COUNT(blobs),     COUNT(bytes),         COUNT(repositories), COUNT(manifests),
+    COUNT(tags),    COUNT(links),     COUNT(damaged),       COUNT(moved),        COUNT(unreadable),
+    COUNT(missing), COUNT(leftovers), COUNT(finding_count),
 };
 
 static uint64_t *count_of(const struct verify_report *r, size_t i)
@@ -36,6 +36,8 @@ const char *verify_phase_name(enum verify_phase p)
         return "data";
     case VERIFY_LINKS:
         return "links";
+    case VERIFY_REST:
+        return "rest";
     case VERIFY_OVER:
         return "over";
     }

@@ -9,7 +9,7 @@
 #include "gc/report.h"
 #include "lib/digest.h"
 
-enum verify_phase { VERIFY_DATA, VERIFY_LINKS, VERIFY_OVER };
+enum verify_phase { VERIFY_DATA, VERIFY_LINKS, VERIFY_REST, VERIFY_OVER };
 const char *verify_phase_name(enum verify_phase p); /* "data" */
 
 struct verify_finding {
@@ -36,7 +36,8 @@ struct verify_report {
 
     uint64_t damaged, moved; /* data that is not what its digest says */
     uint64_t unreadable;
-    uint64_t missing; /* what something leads to, and is not there */
+    uint64_t missing;   /* what something leads to, and is not there */
+    uint64_t leftovers; /* temporary files that were removed */
     uint64_t finding_count;
     struct verify_finding findings[VERIFY_FINDINGS_KEPT];
 };

@@ -55,6 +55,7 @@ struct verify {
     struct verify_shelf shelf;
     struct verify_reading reading;
     struct verify_links links;
+    struct walk *rest; /* NULL: to be begun */
     struct marks left; /* damaged data that was not moved */
 };
 

@@ -240,3 +240,26 @@ enum rc data_set_aside(struct store *s, const struct data *d, enum verdict *out,
         *out = VERDICT_GONE;
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
+
+/* ---- What nobody has come to name. ------------------------------------------------------ */
+
+enum rc temporary_remove(struct store *s, struct span name, enum verdict *out, struct fault *f)
+{
+    enum { STALE_S = 3600 };
+    struct arena a;
+    struct file_info info;
+    arena_init(&a);
+    const char *path = arena_str(&a, name);
+    enum rc rc = file_stat(&s->tree, path, &info, f);
+    int64_t age = rc == RC_OK ? pins_wall_time(&s->pins) - (int64_t)info.mtime : 0;
+    *out = VERDICT_PINNED;
+    /* A clock that was wrong once must not keep it for ever. */
+    if (rc == RC_OK && (age > STALE_S || age < -STALE_S)) {
+        rc = file_drop(&s->tree, path, f);
+        *out = VERDICT_REMOVED;
+    }
+    arena_fini(&a);
+    if (rc == RC_NOT_FOUND)
+        *out = VERDICT_GONE;
+    return rc == RC_NOT_FOUND ? RC_OK : rc;
+}

@@ -15,8 +15,8 @@
  *     quarantine/<alg>/<hex>.<n>                           ours; data that was damaged, moved aside
  *
  *   run/                                                  ours; the registry image ignores it
- *     lock                                                 each process on the tree has a lock on
- * it tags/<random>/                                       a tag that comes or goes
+ *     lock                                                 each process on the tree has it locked
+ *     tags/<random>/                                       a tag that comes or goes
  *
  * <hh> are the first two characters of <hex>. A link holds a digest's text and
  * no newline. Its time of modification is a pin's (storage.h): when the blob or manifest was last
@@ -61,6 +61,11 @@ struct path layout_blobs_alg(enum digest_alg alg)
 struct path layout_run(void)
 {
     return PATH("run");
+}
+
+struct path layout_tree(void)
+{
+    return PATH(BASE);
 }
 
 struct path layout_run_probe(void)
@@ -238,6 +243,18 @@ struct path layout_below(struct path dir, const char *entry)
 bool layout_is_reserved(const char *entry)
 {
     return entry[0] == '_' || entry[0] == '.';
+}
+
+/* Ours have 16 digits, those of the registry image a UUID. */
+bool layout_is_temporary(const char *entry)
+{
+    enum { OURS = 16, THEIRS = 36 };
+    struct span name = span_of(entry), before, random, ending;
+    if (!span_cut_last(name, '.', &before, &ending) || !span_eq(ending, SPAN("tmp")) ||
+        !span_cut_last(before, '.', &before, &random))
+        return false;
+    size_t digits = strspn(random.p, "0123456789abcdef-");
+    return before.n > 0 && digits == random.n && (random.n == OURS || random.n == THEIRS);
 }
 
 static struct store_place place_of(struct path p)

@@ -18,6 +18,7 @@ struct path layout_blobs(void);
 struct path layout_blobs_alg(enum digest_alg alg);
 struct path layout_repositories(void);
 struct path layout_run(void);       /* this server's own directory, for what is of now */
+struct path layout_tree(void);      /* what both servers know */
 struct path layout_run_probe(void); /* comes and goes, to see whether it can */
 struct path layout_run_lock(void);  /* held by each process that works on the tree */
 struct path layout_run_tags(void);  /* where tags are made and taken apart */
@@ -64,6 +65,8 @@ struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg
 struct path layout_below(struct path dir, const char *entry);
 /* Names that a walk over repositories meets beside nested repositories. */
 bool layout_is_reserved(const char *entry);
+/* Names of files that are being written, or that nobody has come to name. */
+bool layout_is_temporary(const char *entry);
 /* The file in a revision's or upload's directory without which it does not exist. */
 struct path layout_link_in(struct path dir);
 struct path layout_data_in(struct path dir);

@@ -232,19 +232,21 @@ enum walk_kind {
     WALK_LAYERS,
     WALK_TAGS,
     WALK_UPLOADS,
-    WALK_BLOBS /* the data, all repositories' */
+    WALK_BLOBS,    /* the data, all repositories' */
+    WALK_TEMPORARY /* files that are being written, or that a process has left that was killed */
 };
 
 enum found_state {
     FOUND,           /* all of it */
-    FOUND_EMPTY,     /* a directory without the file that counts: nothing, for every client */
+    FOUND_EMPTY,     /* a directory without the file that counts: nothing, for every client;
+                        temporary: any directory */
     FOUND_BAD,       /* one thing that cannot be read; `why` says more */
     FOUND_UNREADABLE /* a directory, so that nobody knows what else there is; `why` says more */
 };
 
 struct found {
     enum found_state state;
-    struct span name;     /* repository, tag or upload; until the next call */
+    struct span name;     /* repository, tag, upload or temporary file; until the next call */
     struct digest digest; /* manifest, layer or blob, by the name of its place */
     bool has_digest;      /* false: the name is none */
     struct digest target; /* FOUND, tag: what the link says; layer: that, or what its name says if
@@ -381,6 +383,10 @@ enum rc layer_check(struct store *s, struct name repo, const struct digest *d,
                     struct fault *f) MUST_CHECK;
 enum rc manifest_check(struct store *s, struct name repo, const struct digest *d,
                        struct fault *f) MUST_CHECK;
+
+/* Removes what WALK_TEMPORARY has found. VERDICT_PINNED: somebody may still be writing it. */
+enum rc temporary_remove(struct store *s, struct span name, enum verdict *out,
+                         struct fault *f) MUST_CHECK;
 
 /* Data that somebody has come across. Any thread; a few are remembered. */
 bool data_next_suspect(struct store *s, struct digest *out); /* false: there is no new one */

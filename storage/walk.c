@@ -7,6 +7,7 @@
  *   manifests      <alg> / <hex>     and layers
  *   tags           <tag>             and uploads: <uuid>
  *   blobs          <alg> / <hh> / <hex>
+ *   temporary      any depth         a file, by its name
  *
  * Symbolic links are followed, as requests follow them: what can be pulled must be seen.
  */
@@ -259,6 +260,7 @@ static unsigned depth_of(enum walk_kind kind)
     case WALK_REPOS:
     case WALK_TAGS:
     case WALK_UPLOADS:
+    case WALK_TEMPORARY:
         return 1;
     case WALK_MANIFESTS:
     case WALK_LAYERS:
@@ -276,6 +278,7 @@ static bool look_at(struct walk *w, const char *entry, struct found *out)
     out->has_digest = depth_of(w->kind) > 1 && digest_at(w, entry, &out->digest);
     switch (w->kind) {
     case WALK_REPOS:
+    case WALK_TEMPORARY:
     case WALK_UPLOADS:
         return true;
     case WALK_TAGS:
@@ -324,7 +327,48 @@ static bool step_thing(struct walk *w, struct found *out)
     return rc != RC_OK && rc != RC_NOT_FOUND && found_bad(w, FOUND_UNREADABLE, out);
 }
 
+/* ---- Temporary files. ------------------------------------------------------------------- */
+
+/* A directory is told of so that a call is short; what cannot be opened is for others to tell. */
+static bool step_temporary(struct walk *w, struct found *out)
+{
+    struct level *top = &w->levels[w->depth - 1];
+    const char *entry;
+    enum dir_entry kind;
+    enum rc rc = dir_next(top->dir, &entry, &kind, NULL);
+    if (rc != RC_OK) {
+        leave(w, rc);
+        return false;
+    }
+    if (kind == DIR_ENTRY_FILE && !layout_is_temporary(entry))
+        return false;
+    struct path path = layout_below(top->path, entry);
+    keep_name(w, span_of(path.s));
+    if (kind != DIR_ENTRY_FILE)
+        rc = push(w, &path);
+    *out = (struct found){.state = kind == DIR_ENTRY_FILE ? FOUND : FOUND_EMPTY,
+                          .name = buf_span(&w->name)};
+    return true;
+}
+
 /* ---- The walk. -------------------------------------------------------------------------- */
+
+static bool step(struct walk *w, struct found *out)
+{
+    switch (w->kind) {
+    case WALK_REPOS:
+        return step_repo(w, out);
+    case WALK_TEMPORARY:
+        return step_temporary(w, out);
+    case WALK_MANIFESTS:
+    case WALK_LAYERS:
+    case WALK_TAGS:
+    case WALK_UPLOADS:
+    case WALK_BLOBS:
+        return step_thing(w, out);
+    }
+    return false;
+}
 
 static struct path top_of(const struct walk *w)
 {
@@ -341,6 +385,8 @@ static struct path top_of(const struct walk *w)
         return layout_repo_uploads(w->repo.s);
     case WALK_BLOBS:
         return layout_blobs();
+    case WALK_TEMPORARY:
+        return layout_tree();
     }
     return layout_blobs();
 }
@@ -356,6 +402,11 @@ struct walk *walk_begin(struct store *s, enum walk_kind kind, struct name repo)
     w->repo = (struct name){arena_span(&w->arena, repo.s)};
     struct path top = top_of(w);
     w->begun = push(w, &top);
+    top = layout_run();
+    if (kind == WALK_TEMPORARY) {
+        enum rc ignored = push(w, &top);
+        (void)ignored;
+    }
     return w;
 }
 
@@ -367,7 +418,7 @@ bool walk_next(struct walk *w, struct found *out)
         return found_bad(w, FOUND_UNREADABLE, out);
     }
     while (w->depth > 0)
-        if (w->kind == WALK_REPOS ? step_repo(w, out) : step_thing(w, out))
+        if (step(w, out))
             return true;
     return false;
 }

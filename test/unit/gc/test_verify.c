@@ -2,11 +2,14 @@
  *
  * What a verification finds, what it moves aside, and what it leaves alone.
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -431,6 +434,63 @@ static void test_budgets(void **state)
     verify_end(v);
 }
 
+/* ---- Leftovers. ------------------------------------------------------------------------- */
+
+/* A file that was written to so long ago. */
+static struct where put_aged(struct shelf *s, const char *dir, const char *name, time_t age)
+{
+    struct where w = path_of(s, dir);
+    struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - age}};
+    strcat(w.s, name);
+    write_whole(w.s, SPAN("cut off"));
+    assert_int_equal(utimensat(AT_FDCWD, w.s, times, 0), 0);
+    return w;
+}
+
+#define OLD "/link.0123456789abcdef.tmp"
+#define THEIRS "/data.01234567-89ab-cdef-0123-456789abcdef.tmp"
+#define REPO "/docker/registry/v2/repositories/app"
+
+/* Beside what is in use no collection looks: whatever a process leaves there that is killed, this
+ * removes, and nothing that may still be written. */
+static void test_leftovers(void **state)
+{
+    enum { MINUTES = 3000, HOURS = 4000 };
+    struct shelf *s = *state;
+    const struct verify_options looks = {.scope = VERIFY_EVERYTHING, .moves = false};
+    struct digest d = push_image(s, "app", "1", IMAGE(1, 2)), layer = blob_digest(2);
+    struct where gone[] = {
+        put_aged(s, place_of_layer(repo_named("app"), &layer).s, OLD, HOURS),
+        put_aged(s, place_of_manifest(repo_named("app"), &d).s, OLD, HOURS),
+        put_aged(s, place_of_blob(&d).s, THEIRS, HOURS),
+        put_aged(s, REPO "/_manifests/tags/1/current", OLD, HOURS),
+        put_aged(s, "/run", "/probe.0123456789abcdef.tmp", -HOURS),
+    };
+    struct where stays[] = {
+        put_aged(s, place_of_layer(repo_named("app"), &layer).s, "/link.0123456789abcde0.tmp",
+                 MINUTES),
+        put_aged(s, REPO, "/notes.tmp", HOURS),
+        put_aged(s, REPO, "/0123456789abcdef.tmp", HOURS),
+        put_aged(s, REPO, "/a.0123456789abcdeg.tmp", HOURS),
+        put_aged(s, REPO, "/a.0123456789abcdef.temp", HOURS),
+        put_aged(s, "", "/beside.0123456789abcdef.tmp", HOURS),
+        path_of(s, "/run/lock"),
+        path_of(s, REPO "/_manifests/tags/a.0123456789abcdef.tmp/current/link"),
+    };
+    (void)push_image(s, "app", "a.0123456789abcdef.tmp", IMAGE(1, 2));
+    struct verify_report r = verify_with(s, &looks);
+    assert_int_equal(r.leftovers, 0);
+    assert_int_equal(access(gone[0].s, F_OK), 0);
+    r = verify(s);
+    assert_clean(&r);
+    assert_int_equal(r.leftovers, array_len(gone));
+    for (size_t i = 0; i < array_len(gone); i++)
+        assert_int_equal(access(gone[i].s, F_OK), -1);
+    for (size_t i = 0; i < array_len(stays); i++)
+        assert_int_equal(access(stays[i].s, F_OK), 0);
+    assert_true(is_whole(s, "app", IMAGE(1, 2)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -453,6 +513,7 @@ int main(void)
         SHELF_TEST(test_a_suspect_is_told_once),
         SHELF_TEST(test_a_suspect_may_be_innocent),
         SHELF_TEST(test_budgets),
+        SHELF_TEST(test_leftovers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
