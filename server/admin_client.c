@@ -5,7 +5,7 @@
 #include "server/admin_client.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -73,9 +73,14 @@ static bool take_answer(struct span text, struct admin_answer *out)
 {
     const struct span version = SPAN("HTTP/1.1 "), gap = SPAN("\r\n\r\n");
     const char *end = text.n > 0 ? memmem(text.p, text.n, gap.p, gap.n) : NULL;
+    struct span code, rest;
+    uint64_t number;
     if (!end || !span_starts(text, version))
         return false;
-    out->rc = error_rc_of(atoi(text.p + version.n));
+    span_cut(span_skip(text, version.n), ' ', &code, &rest);
+    if (!span_to_u64(code, &number) || number > INT_MAX)
+        return false;
+    out->rc = error_rc_of((int)number);
     buf_add_span(&out->body, span_skip(text, (size_t)(end - text.p) + gap.n));
     return true;
 }

@@ -34,8 +34,8 @@ void gc_status_begin(struct gc_status *s, const struct gc_request *r, bool refus
 void gc_status_end(struct gc_status *s);
 
 /* What GET /admin/gc says; writes: the option's word. */
-void gc_status_print(const struct gc_status *s, const char *writes, struct buf *json);
+void gc_status_print(const struct gc_status *s, const char *writes, struct buf *b);
 /* Prometheus' text format. */
-void gc_status_metrics(const struct gc_status *s, struct buf *text);
+void gc_status_metrics(const struct gc_status *s, struct buf *b);
 
 #endif

@@ -49,12 +49,12 @@ void scene_doom(struct scene *s, const char *repo, const int *image, const int *
 
 /* Each is one request, or as many as a client needs. */
 void act_push(struct scene *s, const char *repo, int blob);
-/* In pieces; the number of the upload in the ledger. */
+/* In pieces; its number in the ledger is the upload's. */
 int act_begin(struct scene *s, const char *repo, int blob);
-void act_piece(struct scene *s, int upload, size_t n);
-void act_commit(struct scene *s, int upload);
-void act_commit_wrongly(struct scene *s, int upload);
-void act_cancel(struct scene *s, int upload);
+void act_piece(struct scene *s, int number, size_t n);
+void act_commit(struct scene *s, int number);
+void act_commit_wrongly(struct scene *s, int number);
+void act_cancel(struct scene *s, int number);
 void act_mount(struct scene *s, const char *from, const char *to, int blob); /* from NULL: any */
 void act_delete_blob(struct scene *s, const char *repo, int blob);
 enum rc act_head(struct scene *s, const char *repo, int blob);
