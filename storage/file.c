@@ -221,7 +221,22 @@ static struct file_info info_of(const struct stat *st)
     return (struct file_info){.size = (uint64_t)st->st_size,
                               .inode = st->st_ino,
                               .is_dir = S_ISDIR(st->st_mode),
-                              .mtime = st->st_mtime};
+                              .mtime = st->st_mtime,
+                              .times = {.device = st->st_dev,
+                                        .inode = st->st_ino,
+                                        .modified = st->st_mtim,
+                                        .changed = st->st_ctim}};
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+bool file_times_eq(const struct file_times *a, const struct file_times *b)
+{
+    return a->device == b->device && a->inode == b->inode && same_time(a->modified, b->modified) &&
+           same_time(a->changed, b->changed);
 }
 
 enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struct fault *f)

@@ -61,12 +61,21 @@ enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 enum rc tree_room(struct tree *t, uint64_t *free_bytes, uint64_t *total,
                   struct fault *f) MUST_CHECK;
 
+/* What changes when a file or a directory does, whoever changes it. */
+struct file_times {
+    uint64_t device, inode; /* another one may have taken its place */
+    struct timespec modified, changed;
+};
+
 struct file_info {
     uint64_t size;
     uint64_t inode;
     bool is_dir;
     time_t mtime;
+    struct file_times times;
 };
+
+bool file_times_eq(const struct file_times *a, const struct file_times *b);
 
 enum file_mode { FILE_READ, FILE_APPEND, FILE_CREATE };
 

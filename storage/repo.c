@@ -2,6 +2,10 @@
  *
  * repo: which repositories there are. One exists while it has a manifest or an
  * upload; an empty folder is nothing.
+ *
+ * A page is made by walking in the order of the names, from where the page before ended, and only
+ * until it is full: "a" comes before "a-b", and that before "a/c", whose directory is in that of
+ * "a".
  */
 #include "storage/store.h"
 
@@ -46,10 +50,39 @@ static enum rc probe_dir(struct probe *p, struct path dir, struct fault *f)
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
+static bool takes_any(const char *name)
+{
+    (void)name;
+    return true;
+}
+
+/* One of a few manifests that were there when the directory changed last: most often it still is.
+ * That none of them is says nothing. */
+static bool has_known_manifest(struct store *s, struct span repo)
+{
+    static const struct names_kind few = {.takes = takes_any, .most = 4};
+    struct path dir = layout_repo_revisions(repo, DIGEST_SHA256);
+    struct name_set *set = NULL;
+    struct file_info info;
+    bool found = false;
+    if (names_take(&s->names, &s->tree, dir.s, &few, &set, NULL) != RC_OK)
+        return false;
+    for (size_t i = 0; i < names_count(set) && !found; i++) {
+        struct path entry = layout_below(dir, names_item(set, i).p);
+        found = file_stat(&s->tree, layout_link_in(entry).s, &info, NULL) == RC_OK;
+    }
+    names_give(&s->names, set);
+    return found;
+}
+
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f)
 {
     struct probe p = {.store = s, .file_in = layout_link_in};
     enum rc rc = RC_OK;
+    if (has_known_manifest(s, repo)) {
+        *out = true;
+        return RC_OK;
+    }
     for (int alg = 0; rc == RC_OK && !p.found && alg < DIGEST_ALGS; alg++)
         rc = probe_dir(&p, layout_repo_revisions(repo, (enum digest_alg)alg), f);
     p.file_in = layout_data_in;
@@ -60,23 +93,32 @@ enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *
     return rc;
 }
 
-/* ---- The walk over all of them. --------------------------------------------------------- */
+/* ---- A page of all of them. ------------------------------------------------------------- */
 
 struct repo_walk {
     struct store *store;
+    const struct page *page;
     struct lister *lister;
+    struct arena *arena;
     struct fault *fault;
-    struct span at; /* the name of the directory being walked; empty at the top */
 };
 
-static enum rc walk_below(struct repo_walk *w, struct span at);
+static bool is_full(const struct repo_walk *w)
+{
+    return w->lister->count > w->page->limit; /* one more says that there are more */
+}
+
+static bool takes_part(const char *name)
+{
+    return !layout_is_reserved(name);
+}
 
 static enum rc add_if_exists(struct repo_walk *w, struct span repo)
 {
     struct name name;
     bool exists = false;
     /* What is not a valid name was put there by hand, and no request can reach it. */
-    if (name_parse(repo, &name, NULL) != RC_OK)
+    if (span_cmp(repo, w->page->last) <= 0 || name_parse(repo, &name, NULL) != RC_OK)
         return RC_OK;
     enum rc rc = repo_exists(w->store, repo, &exists, w->fault);
     if (rc == RC_OK && exists)
@@ -84,40 +126,57 @@ static enum rc add_if_exists(struct repo_walk *w, struct span repo)
     return rc;
 }
 
-static enum rc walk_entry(void *ctx, const char *name, bool is_dir)
+/* Where to begin: at what comes after the page before, or at the directory that holds its last
+ * name. before: what all names here begin with. */
+static size_t begin_at(const struct repo_walk *w, const struct name_set *set, struct span before)
 {
-    struct repo_walk *w = ctx;
-    if (!is_dir || layout_is_reserved(name))
-        return RC_OK;
-    struct span parent = w->at;
-    struct arena *a = w->lister->arena;
-    struct span repo = parent.n > 0 ? span_of(arena_printf(a, "%.*s/%s", SPAN_ARG(parent), name))
-                                    : span_of(arena_printf(a, "%s", name));
-    if (repo.n > NAME_MAX_LEN)
-        return RC_OK;
-    enum rc rc = add_if_exists(w, repo);
-    if (rc == RC_OK)
-        rc = walk_below(w, repo);
-    w->at = parent;
-    return rc;
+    if (!span_starts(w->page->last, before))
+        return 0; /* all before it was not entered */
+    struct span last = span_skip(w->page->last, before.n);
+    size_t i = names_after(set, last);
+    bool in_the_one_before = i > 0 && span_ends(names_item(set, i - 1), SPAN("/")) &&
+                             span_starts(last, names_item(set, i - 1));
+    return in_the_one_before ? i - 1 : i;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct span at)
+static enum rc walk_below(struct repo_walk *w, struct path dir, struct span before);
+
+static enum rc walk_item(struct repo_walk *w, struct span before, struct span item)
 {
-    w->at = at;
-    struct path dir = at.n > 0 ? layout_repo(at) : layout_repositories();
-    enum rc rc = file_list(&w->store->tree, dir.s, walk_entry, w, w->fault);
-    return rc == RC_NOT_FOUND ? RC_OK : rc;
+    struct span name =
+        span_of(arena_printf(w->arena, "%.*s%.*s", SPAN_ARG(before), SPAN_ARG(item)));
+    if (!span_ends(item, SPAN("/")))
+        return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, name);
+    struct span repo = span_head(name, name.n - 1);
+    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, layout_repo(repo), name);
+}
+
+static enum rc walk_below(struct repo_walk *w, struct path dir, struct span before)
+{
+    static const struct names_kind parts = {.takes = takes_part, .nested = true};
+    struct names *names = &w->store->names;
+    struct name_set *set = NULL;
+    enum rc rc = names_take(names, &w->store->tree, dir.s, &parts, &set, w->fault);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    for (size_t i = begin_at(w, set, before); i < names_count(set) && rc == RC_OK && !is_full(w);
+         i++)
+        rc = walk_item(w, before, names_item(set, i));
+    names_give(names, set);
+    return rc;
 }
 
 enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct list *out,
                   struct fault *f)
 {
+    struct arena scratch;
     struct lister l = {.arena = a};
-    struct repo_walk w = {.store = s, .lister = &l, .fault = f};
-    enum rc rc = walk_below(&w, SPAN(""));
+    arena_init(&scratch);
+    struct repo_walk w = {.store = s, .page = p, .lister = &l, .arena = &scratch, .fault = f};
+    enum rc rc = walk_below(&w, layout_repositories(), SPAN(""));
     if (rc == RC_OK)
         lister_page(&l, p, out);
     lister_fini(&l);
+    arena_fini(&scratch);
     return rc;
 }

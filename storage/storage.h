@@ -7,8 +7,9 @@
  *
  * Ordinary blocking C. Every function may be called from any thread, at the
  * same time as any other; a handle (struct upload, struct blob) belongs to one
- * thread at a time. The disk is the truth: nothing is remembered between calls,
- * so that what changes by hand or by another process is seen at once.
+ * thread at a time. The disk is the truth, so that what changes by hand or by
+ * another process is seen at once: nothing is remembered between calls but what
+ * directories have in them, for as long as their times say so (names.h).
  *
  * A function that answers RC_OK after a change has put it on the disk: data
  * fsynced, renamed into place, directories fsynced.

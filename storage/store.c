@@ -39,6 +39,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     locks_init(&s->revision_locks);
     locks_init(&s->tag_locks);
     pins_init(&s->pins);
+    names_init(&s->names);
     (void)pthread_mutex_init(&s->suspects.mutex, NULL);
     atomic_init(&s->distrusts, false);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
@@ -63,6 +64,7 @@ void store_close(struct store *s)
     locks_fini(&s->revision_locks);
     locks_fini(&s->tag_locks);
     pins_fini(&s->pins);
+    names_fini(&s->names);
     (void)pthread_mutex_destroy(&s->suspects.mutex);
     tree_close(&s->tree);
     free(s);

@@ -9,6 +9,7 @@
 #include "storage/file.h"
 #include "storage/layout.h"
 #include "storage/locks.h"
+#include "storage/names.h"
 #include "storage/pins.h"
 
 /* Data that is to be verified: first what was taken already, and could not be helped. */
@@ -28,6 +29,7 @@ struct store {
     /* Held over a look at a tag and the change that follows from it. */
     struct locks tag_locks;
     struct pins pins;
+    struct names names;
     struct suspects suspects;
     /* An upload's file may have bytes that could not be written to the disk, and could not be cut
      * off either: from then on, uploads begin where their saved state ends. */

@@ -172,19 +172,41 @@ enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d
     return rc;
 }
 
+static bool takes_tag(const char *name)
+{
+    struct tag tag;
+    return tag_parse(span_of(name), &tag, NULL) == RC_OK;
+}
+
+static struct list page_of(const struct name_set *set, const struct page *p, struct arena *a)
+{
+    size_t from = p->last.n > 0 ? names_after(set, p->last) : 0;
+    size_t left = names_count(set) - from;
+    size_t n = p->limit < left ? (size_t)p->limit : left;
+    struct span *items = arena_alloc(a, n * sizeof(*items) + 1);
+    for (size_t i = 0; i < n; i++)
+        items[i] = arena_span(a, names_item(set, from + i));
+    return (struct list){.items = items, .count = n, .more = n < left};
+}
+
 enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct arena *a,
                  struct list *out, struct fault *f)
 {
+    static const struct names_kind tags = {.takes = takes_tag};
     bool exists = false;
     enum rc rc = repo_exists(s, repo.s, &exists, f);
     if (rc != RC_OK)
         return rc;
     if (!exists)
         return fault(f, RC_NAME_UNKNOWN, "%.*s", SPAN_ARG(repo.s));
-    struct lister l = {.arena = a};
-    rc = tag_names(s, repo, &l, f);
+    struct name_set *set = NULL;
+    rc = names_take(&s->names, &s->tree, layout_repo_tags(repo).s, &tags, &set, f);
+    if (rc == RC_NOT_FOUND) {
+        *out = (struct list){0};
+        return RC_OK;
+    }
     if (rc == RC_OK)
-        lister_page(&l, p, out);
-    lister_fini(&l);
+        *out = page_of(set, p, a);
+    names_give(&s->names, set);
     return rc;
 }

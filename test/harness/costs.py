@@ -11,7 +11,7 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
+import time
 
 from . import process
 from .content import Body, sha256
@@ -34,6 +34,7 @@ CALLS = re.compile(r"^_*(open|openat|stat|fstat|fstatat|statvfs|fstatvfs|read|pr
                    r"mkdirat|fsync|sync_file_range|syncfs|utimensat|ftruncate|flock|posix_fadvise|readdir|fdopendir|"
                    r"closedir|sendmsg|recv|sendfile|close)(64)?(@|$)")
 MIB = 1 << 20
+SETTLED = 4.5  # as storage/names.c has it, and the file system's clock
 REPEATS = 2  # the least of them counts: a body may come in more pieces, and a timer be due
 
 Cost = collections.namedtuple("Cost", "instructions calls")
@@ -125,6 +126,7 @@ class Requests:
             push_manifest(self.client, "costs/images", f"tag-{number:02}", self.image.manifest)
         for number in range(20):
             push_image(self.client, f"costs/others/{number:02}", "latest")
+        self.made = time.monotonic()
 
     def all(self):
         """{what: (how often, the request)}"""
@@ -137,8 +139,8 @@ class Requests:
             "manifest, 304": (40, self.get(f"{manifests}/latest", 304, etag)),
             "blob HEAD": (40, self.head(f"/v2/costs/images/blobs/{sha256(self.image.config)}")),
             "blob GET, 1 MiB": (5, self.get(f"/v2/costs/images/blobs/{sha256(self.large)}")),
-            "tags, a page of 10": (10, self.get("/v2/costs/images/tags/list?n=10")),
-            "catalog, a page of 10": (10, self.get("/v2/_catalog?n=10")),
+            "tags, a page of 10": (10, self.listed("/v2/costs/images/tags/list?n=10")),
+            "catalog, a page of 10": (10, self.listed("/v2/_catalog?n=10")),
             "small image pushed": (4, self.push_image),
             "1 MiB pushed in a PATCH": (3, self.push_blob),
         }
@@ -146,6 +148,15 @@ class Requests:
     def get(self, path, status=200, headers=()):
         def request():
             assert self.client.get(path, headers=headers).status == status
+        return request
+
+    def listed(self, path):
+        """What has changed a moment ago is read again for each list, and the moment is over sooner or later."""
+        get = self.get(path)
+
+        def request():
+            wait_until(lambda: time.monotonic() - self.made > SETTLED, "the directories having stood still")
+            get()
         return request
 
     def head(self, path):
