@@ -135,6 +135,8 @@ enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHEC
 enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Makes one directory, not synced. One that exists is fine. */
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* Can a directory be made at the one place and be moved to the other? Tries it, and leaves none. */
+bool file_can_move(struct tree *t, const char *from, const char *to);
 
 /* Removes a file, for good. */
 enum rc file_remove(struct tree *t, const char *path, struct fault *f) MUST_CHECK;

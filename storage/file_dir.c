@@ -217,6 +217,14 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
     return RC_OK;
 }
 
+bool file_can_move(struct tree *t, const char *from, const char *to)
+{
+    bool can = mkdirat(t->fd, from, 0777) == 0 && renameat(t->fd, from, t->fd, to) == 0;
+    (void)file_remove_empty(t, from);
+    (void)file_remove_empty(t, to);
+    return can;
+}
+
 /* ---- Walking. --------------------------------------------------------------------------- */
 
 struct dir {

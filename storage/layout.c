@@ -88,6 +88,11 @@ struct path layout_run_tag(const char *id)
     return PATH("run/tags/%s", id);
 }
 
+struct path layout_no_repository(const char *id)
+{
+    return PATH(BASE "/repositories/.%s", id);
+}
+
 struct path layout_repositories(void)
 {
     return PATH(BASE "/repositories");

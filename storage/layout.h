@@ -23,6 +23,7 @@ struct path layout_run_probe(void); /* comes and goes, to see whether it can */
 struct path layout_run_lock(void);  /* held by each process that works on the tree */
 struct path layout_run_tags(void);  /* where tags are made and taken apart */
 struct path layout_run_tag(const char *id);
+struct path layout_no_repository(const char *id); /* among them, and nobody takes it for one */
 
 struct path layout_blob(const struct digest *d); /* the data */
 struct path layout_blob_dir(const struct digest *d);

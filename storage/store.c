@@ -51,6 +51,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
         return rc;
     }
     share(s);
+    s->moves_tags = tags_can_move(s);
     tree_doubt(&s->tree); /* whoever worked on it before may have been killed */
     tidy_tags(s);
     *out = s;

@@ -31,6 +31,9 @@ struct store {
     struct pins pins;
     struct names names;
     struct suspects suspects;
+    /* Tags are made and taken apart below run/. Not where that cannot be written to, or is another
+     * file system. */
+    bool moves_tags;
     /* An upload's file may have bytes that could not be written to the disk, and could not be cut
      * off either: from then on, uploads begin where their saved state ends. */
     atomic_bool distrusts;
@@ -75,6 +78,8 @@ enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CH
 /* Does it have a manifest or an upload? */
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f) MUST_CHECK;
 
+/* Are tags to be made below run/? Before anybody else is at work. */
+bool tags_can_move(struct store *s);
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f) MUST_CHECK;
 /* RC_MANIFEST_UNKNOWN. */

@@ -2,8 +2,9 @@
  *
  * tag: names for manifests. A tag exists while its current/link does.
  *
- * A tag comes and goes in one piece, also for those who list them, and in a crash: its directory is
- * made, or taken apart, beside the tree.
+ * A tag comes and goes in one piece, also for those who list them, and when something fails or in a
+ * crash: its directory is made, or taken apart, beside the tree. From another file system it cannot
+ * come in one piece: then it is made in its place.
  */
 #include "storage/store.h"
 
@@ -45,12 +46,29 @@ static void target_release(struct store *s, struct name repo, const struct targe
         pins_end(&s->pins, repo.s, &old->digest, PIN_DROPPED);
 }
 
+struct aside_id {
+    char s[17];
+};
+
+static struct aside_id new_id(void)
+{
+    unsigned char bytes[8];
+    struct aside_id id;
+    randombytes_buf(bytes, sizeof(bytes));
+    (void)sodium_bin2hex(id.s, sizeof(id.s), bytes, sizeof(bytes));
+    return id;
+}
+
 static struct path new_aside(void)
 {
-    unsigned char id[8];
-    char hex[2 * sizeof(id) + 1];
-    randombytes_buf(id, sizeof(id));
-    return layout_run_tag(sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
+    return layout_run_tag(new_id().s);
+}
+
+bool tags_can_move(struct store *s)
+{
+    struct aside_id id = new_id();
+    return file_mkdir(&s->tree, layout_run_tags().s, NULL) == RC_OK &&
+           file_can_move(&s->tree, layout_run_tag(id.s).s, layout_no_repository(id.s).s);
 }
 
 /* The history first: `current` is what makes the tag move. */
@@ -66,29 +84,43 @@ static void drop_aside(struct store *s, struct path aside)
     (void)ignored;
 }
 
-static enum rc put_new(struct store *s, struct path dir, const struct digest *d)
+static enum rc put_new(struct store *s, struct path dir, const struct digest *d, struct fault *f)
 {
     struct path aside = new_aside();
-    enum rc rc = put_links(s, aside, d, NULL);
+    enum rc rc = put_links(s, aside, d, f);
     if (rc == RC_OK)
-        rc = file_move(&s->tree, aside.s, dir.s, NULL);
+        rc = file_move(&s->tree, aside.s, dir.s, f);
     if (rc != RC_OK)
         drop_aside(s, aside);
+    return rc;
+}
+
+static bool is_there(struct store *s, struct path dir)
+{
+    struct file_info info;
+    return file_stat(&s->tree, dir.s, &info, NULL) == RC_OK;
+}
+
+static enum rc put_locked(struct store *s, struct path dir, const struct digest *d, struct fault *f)
+{
+    struct file_info info;
+    enum rc rc = file_stat(&s->tree, dir.s, &info, f);
+    if (rc == RC_OK || (rc == RC_NOT_FOUND && !s->moves_tags))
+        return put_links(s, dir, d, f);
+    if (rc == RC_NOT_FOUND)
+        rc = put_new(s, dir, d, f);
+    /* Another process was faster, or only the fsync has failed? */
+    if (rc != RC_OK && is_there(s, dir) && put_links(s, dir, d, NULL) == RC_OK)
+        return RC_OK;
     return rc;
 }
 
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f)
 {
-    struct file_info info;
-    struct path dir = layout_tag(repo, tag);
     pthread_mutex_t *lock = locks_take(&s->tag_locks, repo.s, tag.s);
     struct target old = target_hold(s, repo, tag);
-    bool is_new = file_stat(&s->tree, dir.s, &info, NULL) == RC_NOT_FOUND;
-    enum rc rc = RC_OK;
-    /* From another file system it cannot come in one piece. */
-    if (!is_new || put_new(s, dir, d) != RC_OK)
-        rc = put_links(s, dir, d, f);
+    enum rc rc = put_locked(s, layout_tag(repo, tag), d, f);
     target_release(s, repo, &old);
     (void)pthread_mutex_unlock(lock);
     return rc;
@@ -100,22 +132,29 @@ static enum rc delete_in_place(struct store *s, struct path dir, struct fault *f
     return rc == RC_OK ? file_remove_tree(&s->tree, dir.s, f) : rc;
 }
 
+static enum rc take_out(struct store *s, struct path dir, struct fault *f)
+{
+    struct path aside = new_aside();
+    enum rc rc = file_take_out(&s->tree, dir.s, aside.s, f);
+    /* Only the fsync has failed? */
+    if (rc != RC_OK && is_there(s, aside) && tree_settle(&s->tree, NULL) == RC_OK)
+        rc = RC_OK;
+    if (rc == RC_OK)
+        drop_aside(s, aside);
+    return rc;
+}
+
 /* With the tag's lock held. */
 static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, struct fault *f)
 {
     struct file_info info;
-    struct path dir = layout_tag(repo, tag), aside = new_aside();
+    struct path dir = layout_tag(repo, tag);
     enum rc rc = file_stat(&s->tree, layout_current_in(dir).s, &info, f);
     if (rc != RC_OK)
         return rc;
     struct target old = target_hold(s, repo, tag);
-    if (file_take_out(&s->tree, dir.s, aside.s, NULL) != RC_OK) {
-        rc = delete_in_place(s, dir, f);
-        rc = rc == RC_NOT_FOUND ? RC_OK : rc; /* only the fsync had failed; by now it is settled */
-    }
+    rc = s->moves_tags ? take_out(s, dir, f) : delete_in_place(s, dir, f);
     target_release(s, repo, &old);
-    if (rc == RC_OK)
-        drop_aside(s, aside);
     return rc;
 }
 

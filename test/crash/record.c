@@ -271,8 +271,22 @@ bool record_failed(void)
     return r.has_failed;
 }
 
+/* Does a call fail that comes after the one that had to? */
+static bool fails_later(bool is_syncfs)
+{
+    switch (r.failing) {
+    case FAIL_ONE:
+        return false;
+    case FAIL_SYNC:
+        return is_syncfs;
+    case FAIL_ALL:
+        return true;
+    }
+    return false;
+}
+
 /* Has this call to fail? Before it, another thread may go on. */
-static bool must_fail(void)
+static bool must_fail_if(bool is_syncfs)
 {
     if (!r.log)
         return false;
@@ -283,11 +297,16 @@ static bool must_fail(void)
         r.left--;
         return false;
     }
-    if (r.failing == FAIL_ONE && r.has_failed)
+    if (r.has_failed && !fails_later(is_syncfs))
         return false;
     r.has_failed = true;
     errno = EIO;
     return true;
+}
+
+static bool must_fail(void)
+{
+    return must_fail_if(false);
 }
 
 /* ---- The calls. ------------------------------------------------------------------------- */
@@ -430,7 +449,7 @@ int __wrap_fsync(int fd)
 
 int __wrap_syncfs(int fd)
 {
-    if (must_fail())
+    if (must_fail_if(true))
         return -1;
     int failed = __real_syncfs(fd);
     if (failed || !r.log)

@@ -57,8 +57,9 @@ void record_doom(const char *text, const struct word *words, int count);
 /* ---- When calls fail. ------------------------------------------------------------------- */
 
 enum failing {
-    FAIL_ONE, /* that call does nothing, and says EIO */
-    FAIL_ALL  /* that one and all after it: as if the process had been killed */
+    FAIL_ONE,  /* that call does nothing, and says EIO */
+    FAIL_SYNC, /* that one, and each syncfs after it */
+    FAIL_ALL   /* that one and all after it: as if the process had been killed */
 };
 /* Of the calls that change or sync something, from the n-th one from now on, counted from 0. */
 void record_fail(enum failing how, unsigned n);

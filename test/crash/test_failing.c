@@ -115,11 +115,20 @@ static void test_failed(void **state)
         try_all(&trials[i], FAIL_ONE);
 }
 
+/* So that what was half done cannot be settled, either. */
+static void test_failed_twice(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < array_len(trials); i++)
+        try_all(&trials[i], FAIL_SYNC);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_failed_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -204,3 +204,13 @@ void scene_remove(struct bench *b, const char *repo)
     (void)snprintf(path, sizeof(path), "%s/docker/registry/v2/repositories/%s", b->root, repo);
     (void)nftw(path, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
 }
+
+bool scene_lists(struct scene *s, const char *tag)
+{
+    char quoted[64];
+    struct answer a = scene_ask(s, METHOD_GET, "tags/list", NULL, SPAN(""));
+    (void)snprintf(quoted, sizeof(quoted), "\"%s\"", tag);
+    bool listed = a.code == 200 && strstr(a.body.p, quoted);
+    answer_fini(&a);
+    return listed;
+}

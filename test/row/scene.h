@@ -46,6 +46,8 @@ int scene_image_at(struct scene *s, const char *reference); /* which one; -1: no
 
 /* Two hours later: whatever nobody needs goes, abandoned uploads too. */
 void scene_collect(struct bench *b);
+/* Is it in the list of tags? */
+bool scene_lists(struct scene *s, const char *tag);
 /* As somebody does by hand: a repository, and those below it. */
 void scene_remove(struct bench *b, const char *repo);
 

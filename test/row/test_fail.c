@@ -250,12 +250,14 @@ static bool is_second_twice(struct scene *s, struct answer *a)
     return is_second(s, a) && scene_image_at(s, "there") == 1;
 }
 
-/* A tag leads to a manifest, or there is none. */
+/* A tag leads to a manifest, or there is none, nor is it told of. */
 static bool has_whole_tags(struct scene *s)
 {
     static const char *const tags[] = {"here", "there"};
     for (size_t i = 0; i < array_len(tags); i++) {
         int image = scene_image_at(s, tags[i]);
+        if (scene_lists(s, tags[i]) != (image >= 0))
+            return false;
         if (image >= 0 && (scene_image_at(s, s->digests[image].s) != image || !scene_has_layer(s)))
             return false;
     }

@@ -175,6 +175,39 @@ static void test_size_limit(void **state)
     free(body);
 }
 
+/* All but the tag is done, and nobody is told that more is: the client does it again. */
+static void test_tag_that_cannot_be_written(void **state)
+{
+    struct bench *b = *state;
+    char path[512], by_digest[256], with_tags[512];
+    char *text = image(b, "app", 7);
+    struct digest d = digest_of(DIGEST_SHA256, span_of(text));
+    (void)push_image(b, "app", "first", 8);
+    (void)snprintf(by_digest, sizeof(by_digest), "/v2/app/manifests/%s", digest_print(&d).s);
+    (void)snprintf(path, sizeof(path),
+                   "%s/docker/registry/v2/repositories/app/_manifests/tags/second", b->root);
+    FILE *in_the_way = fopen(path, "w");
+    assert_non_null(in_the_way);
+    (void)fclose(in_the_way);
+    (void)snprintf(with_tags, sizeof(with_tags), "%s?tag=third&tag=second", by_digest);
+    struct answer a = put(b, with_tags, OCI_MEDIA_MANIFEST, span_of(text));
+    assert_int_equal(a.code, 500);
+    assert_string_equal(a.body.p,
+                        "{\"errors\":[{\"code\":\"UNKNOWN\",\"message\":\"unknown error\"}]}\n");
+    assert_null(answer_header(&a, "Location"));
+    answer_fini(&a);
+    assert_body(b, by_digest, text);
+    assert_body(b, "/v2/app/manifests/third", text);
+    assert_int_equal(bench_code(b, METHOD_GET, "/v2/app/manifests/second", SPAN("")), 404);
+    assert_body(b, "/v2/app/tags/list", "{\"name\":\"app\",\"tags\":[\"first\",\"third\"]}\n");
+    assert_int_equal(remove(path), 0);
+    a = put(b, with_tags, OCI_MEDIA_MANIFEST, span_of(text));
+    assert_int_equal(a.code, 201);
+    answer_fini(&a);
+    assert_body(b, "/v2/app/manifests/second", text);
+    free(text);
+}
+
 static void test_put_by_digest(void **state)
 {
     struct bench *b = *state;
@@ -472,6 +505,7 @@ int main(void)
         ROW_TEST(test_refused_bodies),
         ROW_TEST(test_size_limit),
         ROW_TEST(test_put_by_digest),
+        ROW_TEST(test_tag_that_cannot_be_written),
         ROW_TEST(test_every_cut),
         ROW_TEST(test_delete_a_tag),
         ROW_TEST(test_delete_a_manifest),

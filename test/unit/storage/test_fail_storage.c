@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What only large uploads, and only some file systems do: write-back along with the upload that
- * fails, and locks for what is open for writing alone.
+ * fails, locks for what is open for writing alone, and a directory run/ that cannot be had.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -14,12 +14,13 @@
 
 #include <cmocka.h>
 
-#include "storage/storage.h"
+#include "storage/store.h"
 #include "test/fail.h"
 #include "test/pattern.h"
 #include "test/place.h"
 
 enum { PIECE = 4 << 20, PIECES = 19 }; /* beyond what may be behind */
+enum { DESCRIPTORS = 16 };
 
 struct place {
     char root[64];
@@ -49,7 +50,6 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 static int teardown(void **state)
 {
-    enum { DESCRIPTORS = 16 };
     struct place *p = *state;
     store_close(p->store);
     assert_int_equal(nftw(p->root, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS), 0);
@@ -147,6 +147,46 @@ static void test_locks_where_no_file_can_be_made(void **state)
     check_locks(p);
 }
 
+static void check_tag(struct place *p, const struct digest *want)
+{
+    const struct page all = {.limit = UINT64_MAX};
+    struct tag tag = {SPAN("latest")};
+    struct digest d;
+    struct list tags;
+    struct arena a;
+    arena_init(&a);
+    assert_int_equal(tag_get(p->store, p->repo, tag, &d, NULL), want ? RC_OK : RC_MANIFEST_UNKNOWN);
+    assert_true(!want || digest_eq(&d, want));
+    assert_int_equal(tag_list(p->store, p->repo, &all, &a, &tags, NULL), RC_OK);
+    assert_int_equal(tags.count, want ? 1 : 0);
+    arena_fini(&a);
+}
+
+/* Tags cannot be made there and be moved: they are made in their place. */
+static void test_tags_without_run(void **state)
+{
+    struct place *p = *state;
+    char run[128];
+    struct tag tag = {SPAN("latest")};
+    struct digest first = digest_of(DIGEST_SHA256, SPAN("first"));
+    struct digest second = digest_of(DIGEST_SHA256, SPAN("second"));
+    struct upload_id id;
+    (void)snprintf(run, sizeof(run), "%s/run", p->root);
+    store_close(p->store);
+    assert_int_equal(nftw(run, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS), 0);
+    FILE *in_the_way = fopen(run, "w");
+    assert_non_null(in_the_way);
+    (void)fclose(in_the_way);
+    assert_int_equal(store_open(p->root, &p->store, NULL), RC_OK);
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &id, NULL), RC_OK);
+    assert_int_equal(tag_put(p->store, p->repo, tag, &first, NULL), RC_OK);
+    check_tag(p, &first);
+    assert_int_equal(tag_put(p->store, p->repo, tag, &second, NULL), RC_OK);
+    check_tag(p, &second);
+    assert_int_equal(tag_delete(p->store, p->repo, tag, NULL), RC_OK);
+    check_tag(p, NULL);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -156,6 +196,7 @@ int main(void)
         TEST(test_no_write_back),
         TEST(test_locks_of_remote_file_systems),
         TEST(test_locks_where_no_file_can_be_made),
+        TEST(test_tags_without_run),
     };
     if (access("/dev/shm", W_OK) == 0)
         (void)setenv("TMPDIR", "/dev/shm", false);
