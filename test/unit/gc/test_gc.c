@@ -147,6 +147,7 @@ static void test_index_keeps_its_children(void **state)
     assert_int_equal(r.manifests_deleted, 0);
     delete_manifest(s, "app", &other);
     r = shelf_collect(s);
+    assert_int_equal(r.manifests_deleted, 0);
     assert_true(is_whole(s, "app", IMAGE(1, 2)) && is_whole(s, "app", IMAGE(3, 4)));
     assert_false(has_blob(s, "app", 6));
     delete_tag(s, "app", "multi");
