@@ -88,6 +88,8 @@ static struct {
     unsigned count;
     bool active, hides_kinds, is_remote, has_lied;
     const char *failed;
+    void (*meanwhile)(void *ctx);
+    void *meanwhile_ctx;
     bool called[CALL_COUNT];
     struct fate fates[FATES]; /* by inode */
 } t;
@@ -114,6 +116,12 @@ const char *fail_end(void)
 void fail_hide_kinds(bool hidden)
 {
     t.hides_kinds = hidden;
+}
+
+void fail_meanwhile(void (*act)(void *ctx), void *ctx)
+{
+    t.meanwhile = act;
+    t.meanwhile_ctx = ctx;
 }
 
 void fail_lock_as_remote(bool remote)
@@ -382,7 +390,11 @@ int __wrap_fsync(int fd)
 
 int __wrap_syncfs(int fd)
 {
+    void (*act)(void *ctx) = t.meanwhile;
     (void)fd;
+    t.meanwhile = NULL;
+    if (act)
+        act(t.meanwhile_ctx);
     return fails(CALL_SYNCFS) ? -1 : 0;
 }
 

@@ -37,6 +37,8 @@ bool fail_has_lied(void);
 /* Forgets that, and which files there are. */
 void fail_forget(void);
 
+/* Once, in the next syncfs: what another thread does at that time. */
+void fail_meanwhile(void (*act)(void *ctx), void *ctx);
 /* From now on directories do not say what their entries are, as on some file systems. */
 void fail_hide_kinds(bool hidden);
 /* From now on only what is open for writing can be locked for one alone, as on other machines'. */

@@ -446,9 +446,27 @@ static bool push_again(struct judge *j, unsigned which)
     return true;
 }
 
+static enum rc count_entry(void *ctx, const char *name, bool is_dir)
+{
+    unsigned *count = ctx;
+    (void)name;
+    (void)is_dir;
+    (*count)++;
+    return RC_OK;
+}
+
+static bool check_aside(struct judge *j)
+{
+    unsigned count = 0;
+    enum rc rc = file_list(&j->shelf.store->tree, layout_run_tags().s, count_entry, &count, NULL);
+    return (rc == RC_OK || rc == RC_NOT_FOUND) && count == 0
+               ? true
+               : wrong(j, "half a tag is left in run/ by a start");
+}
+
 static bool look(struct judge *j)
 {
-    if (!check_ledger(j) || !check_data(j) || !check_repositories(j))
+    if (!check_aside(j) || !check_ledger(j) || !check_data(j) || !check_repositories(j))
         return false;
     want_what_tags_reach(j);
     return j->out.good;

@@ -405,3 +405,25 @@ void act_collect(struct scene *s, bool delete_untagged)
         assert_true(r.outcome == GC_DONE && r.skipped_count == 0);
     (void)record_request("a collection has ended", NULL, 0);
 }
+
+void act_damage(struct scene *s, int blob)
+{
+    struct digest d = blob_digest(blob);
+    struct path data = layout_blob(&d);
+    assert_int_equal(file_put(&s->shelf.store->tree, data.s, SPAN("damaged"), NULL), RC_OK);
+}
+
+void act_set_aside(struct scene *s, const char *repo, int blob)
+{
+    struct request r = {0};
+    struct data data;
+    enum verdict v = VERDICT_PINNED;
+    unsigned nth;
+    struct digest d = blob_digest(blob);
+    add_word(&r, blob_thing(s, repo, blob), BLOB_ABSENT);
+    ask(&r, text(s, "blob %d is moved aside", blob));
+    assert_int_equal(data_open(s->shelf.store, &d, &data, NULL), RC_OK);
+    enum rc rc = data_set_aside(s->shelf.store, &data, &v, &nth, NULL);
+    data_close(&data);
+    answer(s, &r, v == VERDICT_REMOVED ? rc : RC_INTERNAL);
+}

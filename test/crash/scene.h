@@ -71,5 +71,8 @@ void act_delete(struct scene *s, const char *repo, const int *blobs, const char 
 #define TAGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 void act_collect(struct scene *s, bool delete_untagged);
+/* Nobody did it; what is damaged is moved aside. */
+void act_damage(struct scene *s, int blob);
+void act_set_aside(struct scene *s, const char *repo, int blob);
 
 #endif

@@ -93,13 +93,27 @@ static void test_collections(void **state)
     scene_crash(&s, "collections");
 }
 
+/* It does not come back, and what is pushed in its place stays. */
+static void test_set_aside(void **state)
+{
+    (void)state;
+    struct scene s;
+    scene_init(&s);
+    act_push(&s, "app", 1);
+    act_damage(&s, 1);
+    scene_settle(&s);
+    act_set_aside(&s, "app", 1);
+    s.from = s.log.count;
+    act_push(&s, "app", 1);
+    scene_crash(&s, "set aside");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_first_push),
-        cmocka_unit_test(test_uploads),
-        cmocka_unit_test(test_manifests),
-        cmocka_unit_test(test_collections),
+        cmocka_unit_test(test_first_push), cmocka_unit_test(test_uploads),
+        cmocka_unit_test(test_manifests),  cmocka_unit_test(test_collections),
+        cmocka_unit_test(test_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

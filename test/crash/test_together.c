@@ -22,6 +22,7 @@ struct pair {
     const char *what;
     void (*set_up)(struct scene *s);
     void (*actors[2])(struct scene *s);
+    int failing; /* which call fails, of all that the two make; -1: none */
     struct crash_sum sum;
 };
 
@@ -31,6 +32,10 @@ static void before(void *ctx)
     scene_init(&p->scene);
     p->set_up(&p->scene);
     scene_settle(&p->scene);
+    if (p->failing >= 0) {
+        p->scene.quiet = true;
+        record_fail(FAIL_ONE, (unsigned)p->failing);
+    }
 }
 
 static void first(void *ctx)
@@ -51,11 +56,11 @@ static void after(void *ctx)
     scene_crash_like(&p->scene, p->what, &p->sum);
 }
 
-static void explore(const char *what, void (*set_up)(struct scene *s), void (*a)(struct scene *s),
-                    void (*b)(struct scene *s))
+static void explore_failing(const char *what, int failing, void (*set_up)(struct scene *s),
+                            void (*a)(struct scene *s), void (*b)(struct scene *s))
 {
     struct pair *p = must_calloc(sizeof(*p));
-    *p = (struct pair){.what = what, .set_up = set_up, .actors = {a, b}};
+    *p = (struct pair){.what = what, .failing = failing, .set_up = set_up, .actors = {a, b}};
     p->sum.sample = crash_all() ? SAMPLE_ALL : SAMPLE;
     p->sum.every = EVERY;
     const struct turns t = {.ctx = p,
@@ -69,6 +74,12 @@ static void explore(const char *what, void (*set_up)(struct scene *s), void (*a)
     (void)turns_explore(&t);
     crash_sum_tell(&p->sum, what);
     free(p);
+}
+
+static void explore(const char *what, void (*set_up)(struct scene *s), void (*a)(struct scene *s),
+                    void (*b)(struct scene *s))
+{
+    explore_failing(what, -1, set_up, a, b);
 }
 
 /* ---- Two clients. ----------------------------------------------------------------------- */
@@ -168,6 +179,18 @@ static void test_clients(void **state)
     explore("a tag goes, and its image", two_tags, delete_one_tag, delete_image);
 }
 
+/* What one could not do for good, the other has seen. */
+static void test_one_fails(void **state)
+{
+    enum { CALLS = 12, STRIDE = 4 };
+    (void)state;
+    int step = crash_all() ? 1 : STRIDE;
+    int n = crash_all() ? 0 : (int)(crash_seed() % STRIDE);
+    for (; n < CALLS; n += step)
+        explore_failing("in the same new directories, and a call fails", n, nothing, push_first,
+                        push_second);
+}
+
 /* ---- A client and a collection. --------------------------------------------------------- */
 
 static void tagged(struct scene *s)
@@ -235,6 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_one_fails),
         cmocka_unit_test(test_collections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,13 +123,14 @@ static int pick(int current)
 static void hand_over(void)
 {
     int next = pick(self);
+    bool done = t.actors[self].state == ACTOR_DONE; /* whoever goes on may wake this one */
     if (next == self)
         return;
     if (next < 0)
         (void)sem_post(&t.all_done);
     else
         (void)sem_post(&t.actors[next].turn);
-    if (t.actors[self].state != ACTOR_DONE)
+    if (!done)
         while (sem_wait(&t.actors[self].turn) != 0)
             ;
 }

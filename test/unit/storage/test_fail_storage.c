@@ -114,6 +114,37 @@ static void test_no_write_back(void **state)
     upload_close(u);
 }
 
+/* That others' data has found no room is told to whoever syncs next, and once. */
+static void test_others_found_no_room(void **state)
+{
+    struct place *p = *state;
+    struct fail fail = {.error = ENOSPC, .how = FAIL_ONCE, .call = "syncfs"};
+    struct upload_id id;
+    tree_doubt(&p->store->tree);
+    fail_begin(&fail);
+    assert_int_equal(upload_begin(p->store, p->repo, DIGEST_SHA256, &id, NULL), RC_OK);
+    assert_non_null(fail_end());
+}
+
+static void doubt(void *tree)
+{
+    tree_doubt(tree);
+}
+
+static void test_a_doubt_that_comes_while_one_is_settled(void **state)
+{
+    struct place *p = *state;
+    struct tree *t = &p->store->tree;
+    struct fail fail = {.error = EIO, .how = FAIL_ONCE, .call = "syncfs"};
+    tree_doubt(t);
+    fail_meanwhile(doubt, t);
+    assert_int_equal(tree_settle(t, NULL), RC_OK);
+    fail_begin(&fail);
+    assert_int_equal(tree_settle(t, NULL), RC_IO);
+    assert_non_null(fail_end());
+    assert_int_equal(tree_settle(t, NULL), RC_OK);
+}
+
 /* Whoever collects sees that another process is there. */
 static void check_locks(struct place *p)
 {
@@ -194,6 +225,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_write_back_that_fails),
         TEST(test_no_write_back),
+        TEST(test_others_found_no_room),
+        TEST(test_a_doubt_that_comes_while_one_is_settled),
         TEST(test_locks_of_remote_file_systems),
         TEST(test_locks_where_no_file_can_be_made),
         TEST(test_tags_without_run),
