@@ -179,18 +179,6 @@ static void test_clients(void **state)
     explore("a tag goes, and its image", two_tags, delete_one_tag, delete_image);
 }
 
-/* What one could not do for good, the other has seen. */
-static void test_one_fails(void **state)
-{
-    enum { CALLS = 12, STRIDE = 4 };
-    (void)state;
-    int step = crash_all() ? 1 : STRIDE;
-    int n = crash_all() ? 0 : (int)(crash_seed() % STRIDE);
-    for (; n < CALLS; n += step)
-        explore_failing("in the same new directories, and a call fails", n, nothing, push_first,
-                        push_second);
-}
-
 /* ---- A client and a collection. --------------------------------------------------------- */
 
 static void tagged(struct scene *s)
@@ -254,12 +242,41 @@ static void test_collections(void **state)
     explore("an image goes in a collection", tagged, lose_image, collect);
 }
 
+/* ---- One of two fails. ------------------------------------------------------------------ */
+
+static void two_images(struct scene *s)
+{
+    act_image(s, "app", "1", IMAGE(1, 2));
+    act_put(s, "app", "2", IMAGE(1, 2));
+    act_image(s, "app", "3", IMAGE(1, 3));
+}
+
+static void move_one_tag(struct scene *s)
+{
+    act_put(s, "app", "1", IMAGE(1, 3));
+}
+
+/* What one could not do for good, the other has seen. */
+static void test_one_fails(void **state)
+{
+    enum { CALLS = 24, STRIDE = 8 };
+    (void)state;
+    int step = crash_all() ? 1 : STRIDE;
+    int n = crash_all() ? 0 : (int)(crash_seed() % STRIDE);
+    for (; n < CALLS; n += step) {
+        explore_failing("in the same new directories, and a call fails", n, nothing, push_first,
+                        push_second);
+        explore_failing("a tag moves, its image goes, and a call fails", n, two_images,
+                        move_one_tag, delete_image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clients),
-        cmocka_unit_test(test_one_fails),
         cmocka_unit_test(test_collections),
+        cmocka_unit_test(test_one_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
