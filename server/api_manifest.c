@@ -82,6 +82,12 @@ static enum rc get_open(struct op *op)
     return rc;
 }
 
+static bool get_quick(struct op *op)
+{
+    struct manifest_op *m = of(op);
+    return manifest_get_again(op->store, m->repo, &m->ref, op->arena, &m->manifest) == RC_OK;
+}
+
 /* Who asks for a digest whether it is there will not push it, but put it into an index. */
 static enum rc head_open(struct op *op)
 {
@@ -90,6 +96,11 @@ static enum rc head_open(struct op *op)
     if (m->ref.kind == REFERENCE_DIGEST)
         rc = manifest_promise(op->store, m->repo, &m->ref.digest, op->fault);
     return rc == RC_OK ? get_open(op) : rc;
+}
+
+static bool head_quick(struct op *op)
+{
+    return of(op)->ref.kind == REFERENCE_TAG && get_quick(op);
 }
 
 static void get_reply(struct op *op, struct reply *r)
@@ -266,6 +277,7 @@ static void delete_reply(struct op *op, struct reply *r)
 const struct operation api_manifest_get = {
     .size = sizeof(struct manifest_op),
     .parse = read_parse,
+    .quick = get_quick,
     .open = get_open,
     .reply = get_reply,
 };
@@ -273,6 +285,7 @@ const struct operation api_manifest_get = {
 const struct operation api_manifest_head = {
     .size = sizeof(struct manifest_op),
     .parse = read_parse,
+    .quick = head_quick,
     .open = head_open,
     .reply = get_reply,
 };

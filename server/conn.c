@@ -296,7 +296,7 @@ static void go_on(struct conn *c, enum rc rc)
     c->access.user = c->run.proof.who.user;
     if (rc != RC_OK)
         answer_error(c, rc);
-    else if (run_has_turns(&c->run))
+    else if (run_has_turns(&c->run) && !run_quick(&c->run))
         c->state = CONN_BODY;
     else
         answer(c);
@@ -551,10 +551,17 @@ static enum wire_result read_once(struct conn *c)
     return r;
 }
 
+/* Most requests are a head that comes in one piece, with nothing behind it: asking for more would
+ * be in vain. If there is more, the next event tells. */
+static bool is_head_alone(const struct conn *c)
+{
+    return c->state == CONN_READ && !c->wire.ssl;
+}
+
 static void read_some(struct conn *c)
 {
     for (int i = 0; i < READS_PER_EVENT && input_has_room(&c->in) && !c->in.ended; i++)
-        if (read_once(c) != WIRE_OK)
+        if (read_once(c) != WIRE_OK || is_head_alone(c))
             return;
 }
 

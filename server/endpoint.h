@@ -4,6 +4,8 @@
  * and who may call it; its operation is a set of plain functions:
  *
  *   parse   loop  head → typed fields; pure
+ *   quick   loop  all there is to do, if that takes no waiting; else false, and it goes the
+ *                 long way as if it had not been asked; optional
  *   open    pool  before the body; optional
  *   chunk   pool  once per piece of the body; optional: without it a body is ignored
  *   finish  pool  after the whole body; optional
@@ -70,6 +72,7 @@ struct op {
 struct operation {
     size_t size; /* of the struct that begins with struct op */
     enum rc (*parse)(struct op *op, const struct request *rq);
+    bool (*quick)(struct op *op);
     enum rc (*open)(struct op *op);
     enum rc (*chunk)(struct op *op, struct span bytes);
     enum rc (*finish)(struct op *op);

@@ -153,6 +153,12 @@ bool run_has_turns(const struct run *r)
     return o->open || o->chunk || o->finish || o->close;
 }
 
+bool run_quick(struct run *r)
+{
+    const struct operation *o = r->row->operation;
+    return o->quick && !r->op->events && o->quick(r->op);
+}
+
 static enum rc open_step(struct run *r)
 {
     const struct operation *o = r->row->operation;

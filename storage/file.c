@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "storage/actions.h"
@@ -248,6 +250,21 @@ enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struc
         *out = info_of(&st);
     actions_end(t->actions, ACTION_STAT, begun);
     return rc;
+}
+
+enum rc file_known_times(struct tree *t, const char *path, struct file_times *out)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+    struct stat st;
+    int fd = (int)syscall(SYS_openat2, t->fd, path, &how, sizeof(how));
+    if (fd < 0)
+        return RC_NOT_FOUND;
+    bool known = fstat(fd, &st) == 0;
+    file_close(fd);
+    if (!known)
+        return RC_NOT_FOUND;
+    *out = info_of(&st).times;
+    return RC_OK;
 }
 
 enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f)

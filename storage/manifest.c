@@ -14,11 +14,15 @@ static enum rc unknown(struct name repo, const struct digest *d, enum rc rc, str
 }
 
 static enum rc reference_resolve(struct store *s, struct name repo, const struct reference *ref,
-                                 struct digest *out, struct fault *f)
+                                 struct digest *out, struct origins *from, struct fault *f)
 {
+    struct path current;
+    enum rc rc = RC_OK;
     switch (ref->kind) {
     case REFERENCE_TAG:
-        return tag_get(s, repo, ref->tag, out, f);
+        current = layout_tag_current(repo, ref->tag);
+        rc = link_get_origin(s, &current, out, from, f);
+        return rc == RC_NOT_FOUND ? tag_get(s, repo, ref->tag, out, f) : rc;
     case REFERENCE_DIGEST:
         *out = ref->digest;
         return RC_OK;
@@ -68,24 +72,41 @@ enum rc manifest_read(struct store *s, const struct digest *d, struct arena *a,
     return rc == RC_OK ? oci_parse(bytes, SPAN(""), a, out, f) : rc;
 }
 
+/* The document, and when its data was last changed before that was read. */
+static enum rc document_get_origin(struct store *s, const struct digest *d, struct arena *a,
+                                   struct span *out, struct origins *from, struct fault *f)
+{
+    struct file_info info;
+    struct path data = layout_blob(d);
+    enum rc rc = file_stat(&s->tree, data.s, &info, f);
+    if (rc != RC_OK)
+        return rc;
+    from->paths[from->count] = data;
+    from->times[from->count++] = info.times;
+    return document_get(s, d, a, out, f);
+}
+
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
                      struct arena *a, struct manifest *out, struct fault *f)
 {
     struct digest d, linked;
     struct span bytes;
     struct oci_manifest parsed;
-    enum rc rc = reference_resolve(s, repo, ref, &d, f);
+    struct origins from = {.count = 0};
+    enum rc rc = reference_resolve(s, repo, ref, &d, &from, f);
     if (rc != RC_OK)
         return rc;
-    rc = link_get(s, layout_revision_link(repo, &d).s, &linked, f);
+    struct path link = layout_revision_link(repo, &d);
+    rc = link_get_origin(s, &link, &linked, &from, f);
     if (rc == RC_OK)
-        rc = document_get(s, &d, a, &bytes, f);
+        rc = document_get_origin(s, &d, a, &bytes, &from, f);
     if (rc != RC_OK)
         return unknown(repo, &d, rc, f);
     rc = oci_parse(bytes, SPAN(""), a, &parsed, NULL);
     if (rc != RC_OK)
         return unknown(repo, &d, RC_NOT_FOUND, f);
     *out = (struct manifest){.digest = d, .media_type = parsed.media_type, .bytes = bytes};
+    answer_remember(s, repo, ref, &from, out);
     return RC_OK;
 }
 

@@ -1,103 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * names: reading, sorting, and the sets that are remembered.
+ * names: reading and sorting.
  */
 #include "storage/names.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
-#include <utlist.h>
 
 #include "lib/buf.h"
 
-enum {
-    REMEMBERED_MAX = 6 << 20, /* bytes, of all sets; a set may have a quarter of it */
-    SETTLED_S = 3             /* the coarsest clock of a file system, and a second */
-};
+enum { REMEMBERED_MAX = 6 << 20 };
 
 struct name_set {
+    struct memo memo;
     struct file_times times;
-    unsigned users;
-    bool remembered;
-    size_t bytes;
     struct span *items;
     size_t count;
     char *text; /* of the items */
-    struct name_set *prev, *next;
-    UT_hash_handle hh;
-    size_t path_len;
-    char path[]; /* key */
+    char path[];
 };
 
-void names_init(struct names *n)
+static struct name_set *of(struct memo *m)
 {
-    *n = (struct names){0};
-    (void)pthread_mutex_init(&n->mutex, NULL);
+    return container_of(m, struct name_set, memo);
 }
 
-static void set_free(struct name_set *set)
+static void set_free(struct memo *m)
 {
+    struct name_set *set = of(m);
     free(set->items);
     free(set->text);
     free(set);
 }
 
-/* ---- What is remembered; with the mutex held. ------------------------------------------- */
-
-/* NOLINTBEGIN(readability-function-size): uthash's macros are counted as what they become */
-static void forget(struct names *n, struct name_set *set)
+void names_init(struct memory *m)
 {
-    HASH_DEL(n->sets, set);
-    DL_DELETE(n->used, set);
-    n->bytes -= set->bytes;
-    set->remembered = false;
-    if (set->users == 0)
-        set_free(set);
-}
-
-static struct name_set *find(struct names *n, const char *path)
-{
-    struct name_set *set;
-    HASH_FIND(hh, n->sets, path, strlen(path), set);
-    return set;
-}
-
-static void remember(struct names *n, struct name_set *set)
-{
-    struct name_set *old = find(n, set->path);
-    if (old)
-        forget(n, old);
-    while (n->used && n->bytes + set->bytes > REMEMBERED_MAX)
-        forget(n, n->used);
-    HASH_ADD(hh, n->sets, path, set->path_len, set);
-    DL_APPEND(n->used, set);
-    n->bytes += set->bytes;
-    set->remembered = true;
-}
-/* NOLINTEND(readability-function-size) */
-
-void names_fini(struct names *n)
-{
-    while (n->used)
-        forget(n, n->used);
-    (void)pthread_mutex_destroy(&n->mutex);
+    memory_init(m, REMEMBERED_MAX, set_free);
 }
 
 /* One that is as the directory is now, or NULL. */
-static struct name_set *recall(struct names *n, const char *path, const struct file_times *now)
+static struct name_set *recall(struct memory *m, const char *path, const struct file_times *now)
 {
-    (void)pthread_mutex_lock(&n->mutex);
-    struct name_set *set = find(n, path);
-    if (set && file_times_eq(&set->times, now)) {
-        set->users++;
-        DL_DELETE(n->used, set);
-        DL_APPEND(n->used, set);
-    } else {
-        set = NULL;
-    }
-    (void)pthread_mutex_unlock(&n->mutex);
-    return set;
+    struct memo *memo = memory_find(m, path, strlen(path));
+    if (memo && file_times_eq(&of(memo)->times, now))
+        return of(memo);
+    memory_give(m, memo);
+    return NULL;
 }
 
 /* ---- Reading a directory. --------------------------------------------------------------- */
@@ -132,9 +80,10 @@ static struct name_set *set_new(const struct reading *r, const char *path)
     size_t n = strlen(path);
     struct name_set *set = must_calloc(sizeof(*set) + n + 1);
     memcpy(set->path, path, n);
-    set->path_len = n;
     set->count = r->kind->nested ? 2 * r->count : r->count;
-    set->bytes = sizeof(*set) + n + r->text.n + set->count * sizeof(*set->items);
+    set->memo.key = set->path;
+    set->memo.key_len = n;
+    set->memo.bytes = sizeof(*set) + n + r->text.n + set->count * sizeof(*set->items);
     if (set->count == 0)
         return set;
     set->items = must_alloc(set->count * sizeof(*set->items));
@@ -152,14 +101,7 @@ static struct name_set *set_new(const struct reading *r, const char *path)
     return set;
 }
 
-static bool may_be_remembered(const struct name_set *set)
-{
-    time_t now = time(NULL);
-    return set->bytes <= REMEMBERED_MAX / 4 && now - set->times.modified.tv_sec > SETTLED_S &&
-           now - set->times.changed.tv_sec > SETTLED_S;
-}
-
-enum rc names_take(struct names *n, struct tree *t, const char *path, const struct names_kind *k,
+enum rc names_take(struct memory *m, struct tree *t, const char *path, const struct names_kind *k,
                    struct name_set **out, struct fault *f)
 {
     struct file_info info;
@@ -167,36 +109,27 @@ enum rc names_take(struct names *n, struct tree *t, const char *path, const stru
     enum rc rc = file_stat(t, path, &info, f);
     if (rc != RC_OK)
         return rc;
-    *out = recall(n, path, &info.times);
+    *out = recall(m, path, &info.times);
     if (*out)
         return RC_OK;
     buf_init(&r.text);
     rc = file_list(t, path, read_entry, &r, f);
     if (rc == RC_OK || (rc == RC_NOT_FOUND && r.count > 0)) {
         rc = RC_OK;
-        struct name_set *set = set_new(&r, path);
-        set->times = info.times; /* from before: what changed meanwhile has others */
-        set->users = 1;
-        if (may_be_remembered(set)) {
-            (void)pthread_mutex_lock(&n->mutex);
-            remember(n, set);
-            (void)pthread_mutex_unlock(&n->mutex);
-        }
-        *out = set;
+        *out = set_new(&r, path);
+        (*out)->times = info.times; /* from before: what changed meanwhile has others */
+        if (file_has_settled(&info.times))
+            memory_put(m, &(*out)->memo);
+        else
+            memory_use(&(*out)->memo);
     }
     buf_fini(&r.text);
     return rc;
 }
 
-void names_give(struct names *n, struct name_set *set)
+void names_give(struct memory *m, struct name_set *set)
 {
-    if (!set)
-        return;
-    (void)pthread_mutex_lock(&n->mutex);
-    bool last = --set->users == 0 && !set->remembered;
-    (void)pthread_mutex_unlock(&n->mutex);
-    if (last)
-        set_free(set);
+    memory_give(m, set ? &set->memo : NULL);
 }
 
 /* ---- The items. ------------------------------------------------------------------------- */

@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * names: which directories a directory has, in byte order, so that a page of a long list costs no
- * more than one of a short list. The disk is the truth: each call compares the directory's times
- * with those that it had when it was read, and reads it again if they differ.
- *
- * Whoever adds or removes an entry, this process or another, changes the directory's times. Only
- * within the same tick of its clock two changes may look like one: what has changed a moment ago is
- * not remembered.
+ * more than one of a short list. What was read is remembered (memory.h); each call asks the
+ * directory whether it is still the same.
  *
  * Any thread.
  */
 #ifndef STORAGE_NAMES_H
 #define STORAGE_NAMES_H
 
-#include "storage/file.h"
-
-struct names {
-    pthread_mutex_t mutex; /* nobody holds it over a system call */
-    struct name_set *sets; /* hash, by path */
-    struct name_set *used; /* list; the one that was used last is its last */
-    size_t bytes;
-};
+#include "storage/memory.h"
 
 /* Which ones count, and what they are in the order. */
 struct names_kind {
@@ -31,12 +20,13 @@ struct names_kind {
     size_t most; /* so many will do, whichever they are; 0: all */
 };
 
-void names_init(struct names *n);
-void names_fini(struct names *n);
+struct name_set;
+
+void names_init(struct memory *m);
 /* RC_NOT_FOUND if there is no such directory. What a path is asked for is always the same kind. */
-enum rc names_take(struct names *n, struct tree *t, const char *path, const struct names_kind *k,
+enum rc names_take(struct memory *m, struct tree *t, const char *path, const struct names_kind *k,
                    struct name_set **out, struct fault *f) MUST_CHECK;
-void names_give(struct names *n, struct name_set *set); /* set may be NULL */
+void names_give(struct memory *m, struct name_set *set); /* set may be NULL */
 
 size_t names_count(const struct name_set *set);
 struct span names_item(const struct name_set *set, size_t i); /* NUL is behind it, or "/" */

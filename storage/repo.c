@@ -154,7 +154,7 @@ static enum rc walk_item(struct repo_walk *w, struct span before, struct span it
 static enum rc walk_below(struct repo_walk *w, struct path dir, struct span before)
 {
     static const struct names_kind parts = {.takes = takes_part, .nested = true};
-    struct names *names = &w->store->names;
+    struct memory *names = &w->store->names;
     struct name_set *set = NULL;
     enum rc rc = names_take(names, &w->store->tree, dir.s, &parts, &set, w->fault);
     if (rc != RC_OK)

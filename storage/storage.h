@@ -8,8 +8,8 @@
  * Ordinary blocking C. Every function may be called from any thread, at the
  * same time as any other; a handle (struct upload, struct blob) belongs to one
  * thread at a time. The disk is the truth, so that what changes by hand or by
- * another process is seen at once: nothing is remembered between calls but what
- * directories have in them, for as long as their times say so (names.h).
+ * another process is seen at once: what is remembered between calls is used only
+ * if the times of the files that it came from are still the same (memory.h).
  *
  * A function that answers RC_OK after a change has put it on the disk: data
  * fsynced, renamed into place, directories fsynced.
@@ -156,6 +156,11 @@ struct manifest {
 /* RC_MANIFEST_UNKNOWN for an unknown tag or digest, or if its data is gone. */
 enum rc manifest_get(struct store *s, struct name repo, const struct reference *ref,
                      struct arena *a, struct manifest *out, struct fault *f) MUST_CHECK;
+
+/* The same for who must not wait, such as the loop: one that was answered before, if nothing of it
+ * has changed, and the system can tell that without asking a disk. RC_NOT_FOUND says nothing. */
+enum rc manifest_get_again(struct store *s, struct name repo, const struct reference *ref,
+                           struct arena *a, struct manifest *out) MUST_CHECK;
 
 /* The manifest that a tag points at. RC_MANIFEST_UNKNOWN. */
 enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,

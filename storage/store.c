@@ -40,6 +40,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
     locks_init(&s->tag_locks);
     pins_init(&s->pins);
     names_init(&s->names);
+    answers_init(&s->answers, &s->tree);
     (void)pthread_mutex_init(&s->suspects.mutex, NULL);
     atomic_init(&s->distrusts, false);
     struct path blobs = layout_blobs(), repositories = layout_repositories();
@@ -65,7 +66,8 @@ void store_close(struct store *s)
     locks_fini(&s->revision_locks);
     locks_fini(&s->tag_locks);
     pins_fini(&s->pins);
-    names_fini(&s->names);
+    memory_fini(&s->names);
+    memory_fini(&s->answers);
     (void)pthread_mutex_destroy(&s->suspects.mutex);
     tree_close(&s->tree);
     free(s);
@@ -118,14 +120,27 @@ struct link_text {
     char s[DIGEST_TEXT_MAX + 8];
     size_t n;
     time_t modified;
+    struct file_times times;
 };
 
 static enum rc link_load(struct tree *t, const char *path, struct link_text *out, struct fault *f)
 {
     struct file_info info;
     enum rc rc = file_get_head(t, path, out->s, sizeof(out->s), &out->n, &info, f);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         out->modified = info.mtime;
+        out->times = info.times;
+    }
+    return rc;
+}
+
+/* What is no digest means nothing. */
+static enum rc link_load_digest(struct store *s, const char *path, struct link_text *text,
+                                struct digest *out, struct fault *f)
+{
+    enum rc rc = link_load(&s->tree, path, text, f);
+    if (rc == RC_OK && link_parse(span_from(text->s, text->n), out, NULL) != RC_OK)
+        rc = RC_NOT_FOUND;
     return rc;
 }
 
@@ -133,11 +148,21 @@ enum rc link_get_timed(struct store *s, const char *path, struct digest *out, ti
                        struct fault *f)
 {
     struct link_text text;
-    enum rc rc = link_load(&s->tree, path, &text, f);
-    if (rc == RC_OK && link_parse(span_from(text.s, text.n), out, NULL) != RC_OK)
-        return RC_NOT_FOUND;
+    enum rc rc = link_load_digest(s, path, &text, out, f);
     if (rc == RC_OK)
         *modified = text.modified;
+    return rc;
+}
+
+enum rc link_get_origin(struct store *s, const struct path *path, struct digest *out,
+                        struct origins *from, struct fault *f)
+{
+    struct link_text text;
+    enum rc rc = link_load_digest(s, path->s, &text, out, f);
+    if (rc == RC_OK) {
+        from->paths[from->count] = *path;
+        from->times[from->count++] = text.times;
+    }
     return rc;
 }
 

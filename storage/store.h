@@ -29,7 +29,8 @@ struct store {
     /* Held over a look at a tag and the change that follows from it. */
     struct locks tag_locks;
     struct pins pins;
-    struct names names;
+    struct memory names;   /* what directories have in them */
+    struct memory answers; /* manifests, as they were asked for */
     struct suspects suspects;
     /* Tags are made and taken apart below run/. Not where that cannot be written to, or is another
      * file system. */
@@ -39,9 +40,20 @@ struct store {
     atomic_bool distrusts;
 };
 
+/* The files that an answer came from, with their times before they were read. */
+enum { ORIGINS_MAX = 3 };
+struct origins {
+    struct path paths[ORIGINS_MAX];
+    struct file_times times[ORIGINS_MAX];
+    size_t count;
+};
+
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
  * of the registry image can leave such a file, and it means nothing. */
 enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f) MUST_CHECK;
+/* The same, and adds it to what an answer comes from. */
+enum rc link_get_origin(struct store *s, const struct path *path, struct digest *out,
+                        struct origins *from, struct fault *f) MUST_CHECK;
 /* The same, with the time of its pin. */
 enum rc link_get_timed(struct store *s, const char *path, struct digest *out, time_t *modified,
                        struct fault *f) MUST_CHECK;
@@ -67,6 +79,11 @@ enum rc data_stat(struct store *s, const struct digest *d, struct file_info *out
 /* The same of an open file. */
 enum rc data_check_length(struct store *s, const struct digest *d, uint64_t size) MUST_CHECK;
 void data_suspect(struct store *s, const struct digest *d);
+
+/* Manifests as they were asked for, to be answered again (manifest_get_again). */
+void answers_init(struct memory *m, struct tree *t);
+void answer_remember(struct store *s, struct name repo, const struct reference *ref,
+                     const struct origins *from, const struct manifest *manifest);
 
 /* A manifest's bytes, if they are what the digest says; else RC_NOT_FOUND. */
 enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,

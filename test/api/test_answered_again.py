@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A manifest that was asked for before is answered without reading it, as long as nothing of it has changed."""
+
+import time
+
+from harness.content import sha256
+from harness.push import manifest, push_image
+from harness.waiting import wait_until
+
+SETTLED = 4.5  # what has changed a moment ago is read each time: storage/memory.c
+TIMES = 20
+
+
+def settle():
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > SETTLED, "the files having stood still")
+
+
+def same(answer):
+    return answer.status, [pair for pair in answer.headers if pair[0] != "Date"], answer.body
+
+
+def test_again(server, client, volume):
+    image = push_image(client, "again", "latest")
+    other = manifest(image.config, image.layers, annotations={"other": "one"})
+    path = "/v2/again/manifests/"
+    requests = [lambda: client.get(path + "latest"), lambda: client.get(path + image.digest),
+                lambda: client.head(path + "latest"),
+                lambda: client.get(path + "latest", headers={"If-None-Match": f'"{image.digest}"'})]
+    read = [same(request()) for request in requests]
+    assert [status for status, _, _ in read] == [200, 200, 200, 304]
+    settle()
+    assert [same(request()) for request in requests] == read
+    before = server.bytes_read()
+    for _ in range(TIMES):
+        assert [same(request()) for request in requests] == read
+    assert server.bytes_read() - before < TIMES * len(image.manifest), "they are read each time"
+
+    volume.data(sha256(other)).parent.mkdir(parents=True)
+    volume.data(sha256(other)).write_bytes(other)
+    volume.revision("again", sha256(other)).parent.mkdir(parents=True)
+    volume.revision("again", sha256(other)).write_text(sha256(other))
+    volume.current("again", "latest").write_text(sha256(other))
+    assert client.get(path + "latest").body == other, "as another registry on the same volume would do it"
+    volume.revision("again", image.digest).unlink()
+    assert client.get(path + image.digest).status == 404
