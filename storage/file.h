@@ -125,6 +125,13 @@ enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fau
  * crash. */
 enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
                           struct fault *f) MUST_CHECK;
+/* The same in a directory that nobody else knows of, making that, too. Nothing of it is synced
+ * until file_sync_tree. */
+enum rc file_put_aside(struct tree *t, const char *path, struct span bytes,
+                       struct fault *f) MUST_CHECK;
+/* fsyncs a directory that nobody else knows of, with all that is in it: one after the other, so
+ * that the file system has to commit what was made only once. */
+enum rc file_sync_tree(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Moves a synced file over `to`, for good, making directories as needed. */
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f) MUST_CHECK;
 /* Moves a directory to where nobody looks, making that as needed: here it is gone for good. */

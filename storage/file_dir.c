@@ -217,6 +217,58 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
     return RC_OK;
 }
 
+/* ---- What nobody else knows of. --------------------------------------------------------- */
+
+static enum rc make_aside(struct tree *t, const char *path, struct fault *f)
+{
+    char above[PATH_BYTES];
+    if (mkdirat(t->fd, path, 0777) == 0 || errno == EEXIST)
+        return RC_OK;
+    if (errno != ENOENT || !strchr(path, '/'))
+        return fault_errno(f, errno, "make directory", path);
+    parent_of(path, above);
+    enum rc rc = make_aside(t, above, f);
+    return rc == RC_OK ? file_mkdir(t, path, f) : rc;
+}
+
+enum rc file_put_aside(struct tree *t, const char *path, struct span bytes, struct fault *f)
+{
+    char dir[PATH_BYTES];
+    parent_of(path, dir);
+    enum rc rc = make_aside(t, dir, f);
+    return rc == RC_OK ? file_put_unsynced(t, path, bytes, f) : rc;
+}
+
+struct syncing {
+    struct tree *tree;
+    const char *dir;
+    struct fault *fault;
+};
+
+static enum rc sync_entry(void *ctx, const char *name, bool is_dir)
+{
+    struct syncing *s = ctx;
+    char path[PATH_BYTES];
+    int fd = -1;
+    int n = snprintf(path, sizeof(path), "%s/%s", s->dir, name);
+    if (n < 0 || (size_t)n >= sizeof(path))
+        return fault(s->fault, RC_IO, "a path below %s is too long", s->dir);
+    if (is_dir)
+        return file_sync_tree(s->tree, path, s->fault);
+    enum rc rc = file_open(s->tree, path, FILE_READ, &fd, s->fault);
+    if (rc == RC_OK)
+        rc = file_sync(fd, s->fault);
+    file_close(fd);
+    return rc;
+}
+
+enum rc file_sync_tree(struct tree *t, const char *path, struct fault *f)
+{
+    struct syncing s = {.tree = t, .dir = path, .fault = f};
+    enum rc rc = file_list(t, path, sync_entry, &s, f);
+    return rc == RC_OK ? file_sync_dir(t, path, f) : rc;
+}
+
 bool file_can_move(struct tree *t, const char *from, const char *to)
 {
     bool can = mkdirat(t->fd, from, 0777) == 0 && renameat(t->fd, from, t->fd, to) == 0;

@@ -84,10 +84,22 @@ static void drop_aside(struct store *s, struct path aside)
     (void)ignored;
 }
 
+/* In no order, since nobody sees it before it is whole, and on the disk. */
+static enum rc put_links_aside(struct store *s, struct path aside, const struct digest *d,
+                               struct fault *f)
+{
+    struct digest_text text = digest_print(d);
+    struct tree *t = &s->tree;
+    enum rc rc = file_put_aside(t, layout_index_in(aside, d).s, span_of(text.s), f);
+    if (rc == RC_OK)
+        rc = file_put_aside(t, layout_current_in(aside).s, span_of(text.s), f);
+    return rc == RC_OK ? file_sync_tree(t, aside.s, f) : rc;
+}
+
 static enum rc put_new(struct store *s, struct path dir, const struct digest *d, struct fault *f)
 {
     struct path aside = new_aside();
-    enum rc rc = put_links(s, aside, d, f);
+    enum rc rc = put_links_aside(s, aside, d, f);
     if (rc == RC_OK)
         rc = file_move(&s->tree, aside.s, dir.s, f);
     if (rc != RC_OK)

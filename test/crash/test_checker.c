@@ -26,7 +26,7 @@ static const char *const needless[] = {
     "root/run/tags/*/index",
     "root/run/tags/*/index/sha256",
     "root/run/tags/*/index/sha256/*",
-    "root/run/tags/*/index/sha256/*/link.*.tmp",
+    "root/run/tags/*/index/sha256/*/link",
     "root/docker/registry/v2/repositories/app/_manifests/tags/1/index/sha256",
     "root/docker/registry/v2/repositories/app/_manifests/tags/1/index/sha256/*",
     "root/docker/registry/v2/repositories/app/_manifests/tags/1/index/sha256/*/link.*.tmp",
