@@ -155,8 +155,6 @@ static enum rc check_references(struct store *s, struct name repo, const struct 
         else if (rc != RC_OK)
             return rc;
     }
-    if (first == RC_OK && m->has_subject)
-        first = settle_put(s, layout_revision(repo, &m->subject), &m->subject, 0, f);
     return first;
 }
 
@@ -217,15 +215,20 @@ static void use(struct store *s, struct name repo, const struct oci_descriptor *
     pins_end(&s->pins, repo.s, &r->digest, PIN_USED);
 }
 
+/* For good? Nothing keeps the referrer by a subject that a crash may still take away. */
+static bool has_subject(struct store *s, struct name repo, const struct digest *d)
+{
+    struct file_info info;
+    return file_stat(&s->tree, layout_revision_link(repo, d).s, &info, NULL) == RC_OK &&
+           !pins_are_putting(&s->pins, d, 0) && tree_settle(&s->tree, NULL) == RC_OK;
+}
+
 /* Is there something that keeps it: a tag, or as a referrer its subject? One without waits for the
  * index that will hold it, or for the subject that is still to come. */
 static bool is_kept(struct store *s, struct name repo, const struct manifest_new *m)
 {
-    struct file_info info;
     return m->tag_count > 0 ||
-           (m->parsed->has_subject &&
-            file_stat(&s->tree, layout_revision_link(repo, &m->parsed->subject).s, &info, NULL) ==
-                RC_OK);
+           (m->parsed->has_subject && has_subject(s, repo, &m->parsed->subject));
 }
 
 /* The manifest is accepted: from now on it is what keeps the rest. */

@@ -422,7 +422,7 @@ static bool check_after_first(struct judge *j, bool delete_untagged)
         const struct thing *t = &j->ledger->things[i];
         const struct belief *b = &j->beliefs->of[i];
         if ((t->kind == THING_BLOB && belief_is(b, BLOB_FRESH)) ||
-            (t->kind == THING_MANIFEST && belief_is(b, 1) && !delete_untagged) ||
+            (t->kind == THING_MANIFEST && belief_is(b, 1) && (!delete_untagged || t->young)) ||
             (t->kind == THING_TAG && !belief_may(b, 0)))
             if (!check_thing(j, i))
                 return false;

@@ -30,6 +30,7 @@ struct thing {
     const char *tag;
     struct digest digest;        /* UPLOAD: of all that will be sent */
     struct upload_id upload;     /* empty until it is known */
+    bool young;                  /* MANIFEST: no collection may take it yet, even without a tag */
     struct span bytes;           /* UPLOAD: that */
     size_t received[PIECES_MAX]; /* UPLOAD: bytes, by number of pieces */
 };

@@ -343,6 +343,13 @@ void act_referrer(struct scene *s, const char *repo, const int *subject, int blo
     answer(s, &r, put_referrer(&s->shelf, repo, &d, blob, &referrer));
 }
 
+void scene_keep_referrer(struct scene *s, const char *repo, const int *subject, int blob)
+{
+    struct digest d = image_digest(subject);
+    struct digest referrer = referrer_digest(&d, blob);
+    s->ledger.things[ledger_manifest(&s->ledger, repo, &referrer)].young = true;
+}
+
 void act_delete_tag(struct scene *s, const char *repo, const char *tag)
 {
     struct request r = {0};

@@ -65,6 +65,8 @@ void act_put(struct scene *s, const char *repo, const char *tag, const int *blob
 void act_image(struct scene *s, const char *repo, const char *tag, const int *blobs);
 void act_index(struct scene *s, const char *repo, const char *tag, const int *const *children);
 void act_referrer(struct scene *s, const char *repo, const int *subject, int blob);
+/* Nothing that comes later takes its subject away. */
+void scene_keep_referrer(struct scene *s, const char *repo, const int *subject, int blob);
 void act_delete_tag(struct scene *s, const char *repo, const char *tag);
 /* tags: those that point at it; ends with NULL. */
 void act_delete(struct scene *s, const char *repo, const int *blobs, const char *const *tags);

@@ -141,6 +141,19 @@ static void push_index_if_there(struct scene *s)
         act_index(s, "app", "multi", (const int *const[]){IMAGE(1, 2), NULL});
 }
 
+static void layers_and_signature(struct scene *s)
+{
+    layers_only(s);
+    act_push(s, "app", 4);
+    scene_keep_referrer(s, "app", IMAGE(1, 2), 4);
+}
+
+/* As what signs images does: whether the image is there already or not. */
+static void push_signature(struct scene *s)
+{
+    act_referrer(s, "app", IMAGE(1, 2), 4);
+}
+
 static void push_whole(struct scene *s)
 {
     act_image(s, "app", "1", IMAGE(1, 2));
@@ -174,6 +187,7 @@ static void test_clients(void **state)
     explore("on top of another's layer", config_only, push_layer, push_on_top);
     explore("another's layer, mounted", config_only, push_layer, mount_if_there);
     explore("another's child in an index", layers_only, push_child, push_index_if_there);
+    explore("a signature of another's image", layers_and_signature, push_child, push_signature);
     explore("in the same new directories", nothing, push_first, push_second);
     explore("the same image", config_only, push_whole, push_to_another_tag);
     explore("a tag goes, and its image", two_tags, delete_one_tag, delete_image);
@@ -259,7 +273,7 @@ static void move_one_tag(struct scene *s)
 /* What one could not do for good, the other has seen. */
 static void test_one_fails(void **state)
 {
-    enum { CALLS = 24, STRIDE = 8 };
+    enum { CALLS = 40, STRIDE = 16 };
     (void)state;
     int step = crash_all() ? 1 : STRIDE;
     int n = crash_all() ? 0 : (int)(crash_seed() % STRIDE);
@@ -268,6 +282,8 @@ static void test_one_fails(void **state)
                         push_second);
         explore_failing("a tag moves, its image goes, and a call fails", n, two_images,
                         move_one_tag, delete_image);
+        explore_failing("a signature of another's image, and a call fails", n, layers_and_signature,
+                        push_child, push_signature);
     }
 }
 
