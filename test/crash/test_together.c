@@ -270,6 +270,14 @@ static void move_one_tag(struct scene *s)
     act_put(s, "app", "1", IMAGE(1, 3));
 }
 
+/* And the tag, if it has not moved yet. */
+static void delete_its_image(struct scene *s)
+{
+    const struct word tag = {ledger_tag(&s->ledger, "app", "1"), 0};
+    record_doom("the tag may go with its image", &tag, 1);
+    act_delete(s, "app", IMAGE(1, 2), TAGS("2"));
+}
+
 /* What one could not do for good, the other has seen. */
 static void test_one_fails(void **state)
 {
@@ -281,7 +289,7 @@ static void test_one_fails(void **state)
         explore_failing("in the same new directories, and a call fails", n, nothing, push_first,
                         push_second);
         explore_failing("a tag moves, its image goes, and a call fails", n, two_images,
-                        move_one_tag, delete_image);
+                        move_one_tag, delete_its_image);
         explore_failing("a signature of another's image, and a call fails", n, layers_and_signature,
                         push_child, push_signature);
     }
