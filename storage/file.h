@@ -145,8 +145,10 @@ enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHEC
 enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Makes one directory, not synced. One that exists is fine. */
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
-/* Can a directory be made at the one place and be moved to the other? Tries it, and leaves none. */
-bool file_can_move(struct tree *t, const char *from, const char *to);
+/* Can a directory be made at the one place, with those above it, and be moved to the other? Tries
+ * it, and leaves none there. RC_UNSUPPORTED: not as long as things are as they are; anything else
+ * says nothing. */
+enum rc file_try_move(struct tree *t, const char *from, const char *to) MUST_CHECK;
 
 /* Removes a file, for good. */
 enum rc file_remove(struct tree *t, const char *path, struct fault *f) MUST_CHECK;

@@ -269,12 +269,23 @@ enum rc file_sync_tree(struct tree *t, const char *path, struct fault *f)
     return rc == RC_OK ? file_sync_dir(t, path, f) : rc;
 }
 
-bool file_can_move(struct tree *t, const char *from, const char *to)
+/* Another file system, no right to be there, or a file in the way. */
+static bool is_for_good(int error)
 {
-    bool can = mkdirat(t->fd, from, 0777) == 0 && renameat(t->fd, from, t->fd, to) == 0;
+    return error == EXDEV || error == EACCES || error == EPERM || error == EROFS ||
+           error == ENOTDIR;
+}
+
+enum rc file_try_move(struct tree *t, const char *from, const char *to)
+{
+    enum rc rc = make_aside(t, from, NULL);
+    if (rc == RC_OK && renameat(t->fd, from, t->fd, to) != 0)
+        rc = fault_errno(NULL, errno, "move", from);
+    if (rc != RC_OK && is_for_good(errno))
+        rc = RC_UNSUPPORTED;
     (void)file_remove_empty(t, from);
     (void)file_remove_empty(t, to);
-    return can;
+    return rc;
 }
 
 /* ---- Walking. --------------------------------------------------------------------------- */

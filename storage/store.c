@@ -52,7 +52,7 @@ enum rc store_open(const char *root, struct store **out, struct fault *f)
         return rc;
     }
     share(s);
-    s->moves_tags = tags_can_move(s);
+    atomic_init(&s->tag_way, TAG_WAY_UNKNOWN);
     tree_doubt(&s->tree); /* whoever worked on it before may have been killed */
     tidy_tags(s);
     *out = s;

@@ -20,6 +20,10 @@ struct suspects {
     unsigned count, taken;
 };
 
+/* Tags are made and taken apart below run/, but in place where that cannot be written to, or is
+ * another file system. The first tag that comes or goes finds out. */
+enum tag_way { TAG_WAY_UNKNOWN, TAG_WAY_ASIDE, TAG_WAY_IN_PLACE };
+
 struct store {
     struct tree tree;
     struct actions actions; /* of the tree */
@@ -32,9 +36,7 @@ struct store {
     struct memory names;   /* what directories have in them */
     struct memory answers; /* manifests, as they were asked for */
     struct suspects suspects;
-    /* Tags are made and taken apart below run/. Not where that cannot be written to, or is another
-     * file system. */
-    bool moves_tags;
+    atomic_int tag_way; /* enum tag_way */
     /* An upload's file may have bytes that could not be written to the disk, and could not be cut
      * off either: from then on, uploads begin where their saved state ends. */
     atomic_bool distrusts;
@@ -95,8 +97,6 @@ enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CH
 /* Does it have a manifest or an upload? */
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f) MUST_CHECK;
 
-/* Are tags to be made below run/? Before anybody else is at work. */
-bool tags_can_move(struct store *s);
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f) MUST_CHECK;
 /* RC_MANIFEST_UNKNOWN. */

@@ -64,11 +64,17 @@ static struct path new_aside(void)
     return layout_run_tag(new_id().s);
 }
 
-bool tags_can_move(struct store *s)
+static enum tag_way tag_way(struct store *s)
 {
+    int known = atomic_load(&s->tag_way);
+    if (known != TAG_WAY_UNKNOWN)
+        return (enum tag_way)known;
     struct aside_id id = new_id();
-    return file_mkdir(&s->tree, layout_run_tags().s, NULL) == RC_OK &&
-           file_can_move(&s->tree, layout_run_tag(id.s).s, layout_no_repository(id.s).s);
+    enum rc rc = file_try_move(&s->tree, layout_run_tag(id.s).s, layout_no_repository(id.s).s);
+    enum tag_way way = rc == RC_UNSUPPORTED ? TAG_WAY_IN_PLACE : TAG_WAY_ASIDE;
+    if (rc == RC_OK || rc == RC_UNSUPPORTED)
+        atomic_store(&s->tag_way, (int)way);
+    return way;
 }
 
 /* The history first: `current` is what makes the tag move. */
@@ -117,7 +123,7 @@ static enum rc put_locked(struct store *s, struct path dir, const struct digest 
 {
     struct file_info info;
     enum rc rc = file_stat(&s->tree, dir.s, &info, f);
-    if (rc == RC_OK || (rc == RC_NOT_FOUND && !s->moves_tags))
+    if (rc == RC_OK || (rc == RC_NOT_FOUND && tag_way(s) == TAG_WAY_IN_PLACE))
         return put_links(s, dir, d, f);
     if (rc == RC_NOT_FOUND)
         rc = put_new(s, dir, d, f);
@@ -165,7 +171,7 @@ static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, 
     if (rc != RC_OK)
         return rc;
     struct target old = target_hold(s, repo, tag);
-    rc = s->moves_tags ? take_out(s, dir, f) : delete_in_place(s, dir, f);
+    rc = tag_way(s) == TAG_WAY_ASIDE ? take_out(s, dir, f) : delete_in_place(s, dir, f);
     target_release(s, repo, &old);
     return rc;
 }
