@@ -70,7 +70,7 @@ def wrk(path, connections=CONNECTIONS, headers=()):
                             contestant.url + its_path]).stdout
         assert "Non-2xx" not in text and "Socket errors" not in text, f"{contestant.name}{its_path}: {text}"
         count, seconds = re.search(r"(\d+) requests in ([\d.]+\w+),", text).groups()
-        return Done(int(count), _seconds(seconds), _seconds(re.search(r"99%\s+(\S+)", text).group(1)))
+        return Done(int(count), _seconds(seconds), _seconds(re.search(r"^ +99%\s+(\S+)", text, re.M).group(1)))
     return load
 
 
@@ -180,7 +180,7 @@ def _first_in_line():
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
-def latencies(contestant, path, until, least=1000):
+def latencies(contestant, path, until, least=200):
     """Seconds of each GET of a client that asks again and again, until it is told to stop."""
     client = contestant.client(kept=True, headers={"Accept": ALL_MANIFESTS})
     times = []
