@@ -181,4 +181,5 @@ def test_the_command_says_so(damaged, scratch, online):
     assert done.stderr.rstrip().splitlines()[-1].startswith("failed to garbage collect: "), done.stderr
     assert BAD in done.stderr and image.digest in done.stderr
     assert (server.root / TREE).exists()
-    assert len(Volume(server.root).blobs()) == 12 - 3
+    blobs = set(Volume(server.root).blobs()) - {image.digest}  # which a server moves aside, now or in a moment
+    assert len(blobs) == 12 - 3 - 1
