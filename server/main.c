@@ -20,7 +20,6 @@
 #include "server/keeper.h"
 #include "server/listen.h"
 #include "server/logs.h"
-#include "server/notify_send.h"
 #include "server/sandbox.h"
 #include "server/server.h"
 #include "server/settings.h"
@@ -233,8 +232,6 @@ int main(int argc, char **argv)
     int status = EXIT_FAILURE;
     if (sodium_init() < 0)
         (void)fputs("no source of randomness\n", stderr);
-    else if (!sender_init())
-        (void)fputs("libcurl cannot be used\n", stderr);
     else
         status = run_command(argc, argv, &f);
     arena_fini(&a);

@@ -186,6 +186,7 @@ struct notify *notify_new(const struct config *c)
     (void)pthread_mutex_init(&n->shown_lock, NULL);
     n->source = make_source(c->http_addr);
     event_id(n->instance);
+    n->sender = sender_new();
     notify_follow(n, c);
     return n;
 }
@@ -254,22 +255,19 @@ void notify_follow(struct notify *n, const struct config *c)
     bool needed = n->running || needs_thread(config);
     n->references = c->notify_references;
     n->listening = config->targets != NULL;
-    if (needed && !n->sender)
-        n->sender = sender_new();
     (void)pthread_mutex_lock(&n->lock);
     follow(n, config);
     (void)pthread_mutex_unlock(&n->lock);
     if (needed && !n->running)
         start_thread(n);
-    else if (needed)
+    else
         sender_wake(n->sender);
 }
 
 void notify_stop(struct notify *n)
 {
     atomic_store(&n->stopping, true);
-    if (n->running)
-        sender_wake(n->sender);
+    sender_wake(n->sender);
 }
 
 static void end_thread(struct notify *n)

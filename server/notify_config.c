@@ -4,6 +4,7 @@
  * a yaml file, become endpoints.
  */
 #include "server/notify_config.h"
+#include "server/notify_send.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -281,8 +282,9 @@ enum rc notify_config_check(const struct config *c, struct fault *f)
 {
     struct notify_config *n = NULL;
     enum rc rc = notify_config_make(c, &n, f);
-    if (rc == RC_OK)
-        notify_config_free(n);
+    if (rc == RC_OK && n->targets)
+        rc = sender_check(f);
+    notify_config_free(n);
     return rc;
 }
 

@@ -37,7 +37,7 @@ struct notify_config {
 enum rc notify_config_make(const struct config *c, struct notify_config **out,
                            struct fault *f) MUST_CHECK;
 void notify_config_free(struct notify_config *n); /* NULL is fine */
-/* The same without a result. */
+/* The same without a result; and is there what it takes to tell them? */
 enum rc notify_config_check(const struct config *c, struct fault *f) MUST_CHECK;
 
 /* media_type may be NULL. */

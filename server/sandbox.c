@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <openssl/conf.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -40,13 +41,16 @@ enum { ABI_LEAST = 2, ABI_TRUNCATE = 3, ABI_IOCTL_DEV = 5 };
 /* A socket is made, and removed at the end. */
 #define TO_LISTEN (LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_REMOVE_FILE)
 
-/* What the C library, the TLS library and the metrics read at any time. */
+/* What the C library, the TLS library and the metrics read at any time, and the loader for libcurl
+ * (notify_curl.h). */
 static const char *const of_the_system[] = {
     "/etc/resolv.conf",
     "/etc/hosts",
     "/etc/host.conf",
     "/etc/nsswitch.conf",
     "/etc/gai.conf",
+    "/etc/ld.so.cache",
+    "/etc/crypto-policies",
     "/etc/ssl/certs",
     "/etc/pki/tls",
     "/usr/share/ca-certificates",
@@ -54,6 +58,7 @@ static const char *const of_the_system[] = {
     "/lib64",
     "/usr/lib",
     "/usr/lib64",
+    "/usr/local/lib",
     "/proc/self",
     "/proc/stat",
     "/proc/meminfo",
@@ -117,6 +122,7 @@ static void allow_socket(struct sandbox *s, const char *path)
 static void allow_server(struct sandbox *s, const struct config *c)
 {
     const char *webhooks = getenv("SSL_CERT_FILE"); /* curl's */
+    char *tls = CONF_get1_default_config_file();    /* read when TLS is first used */
     allow(s, c->root_directory, TO_WRITE);
     for (const char *const *place = store_places; *place; place++) /* they may be links */
         allow(s, arena_printf(&s->arena, "%s/%s", c->root_directory, *place), TO_WRITE);
@@ -125,6 +131,9 @@ static void allow_server(struct sandbox *s, const struct config *c)
         allow(s, of_the_system[i], TO_READ);
     if (webhooks)
         allow(s, webhooks, TO_READ);
+    if (tls)
+        allow(s, tls, TO_READ);
+    OPENSSL_free(tls);
 }
 
 static long abi_version(void)

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import pathlib
 import re
 import signal
 import socket
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from harness import htpasswd
+from harness.configured import KEPT, RELOADED
 from harness.content import sha256
 from harness.process import free_port
 from harness.push import (OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, index, push_blob, push_image, push_manifest,
@@ -339,6 +341,39 @@ def test_endpoints_come_and_go(make_server, scratch, make_sink):
     push_many(server.client(), 1, 5)
     sink.wait(4)
     other.wait(3)
+
+
+# libcurl
+
+
+def has_libcurl(server):
+    return "libcurl" in pathlib.Path(f"/proc/{server.pid}/maps").read_text()
+
+
+def test_libcurl_comes_with_the_first_endpoint(configured, scratch, make_sink):
+    """By a reload, in the sandbox; nobody else pays for it."""
+    authority = Authority(scratch)
+    sink = make_sink(certificate=authority.issue("sink"))
+    server = configured(environment={"SSL_CERT_FILE": str(authority.file)})
+    server.says("in a sandbox")
+    push_many(server.client(), 1)
+    assert not has_libcurl(server)
+    assert RELOADED in server.reload({"notifications.endpoints.sink.url": sink.url})
+    pushed = push_many(server.client(), 2, 1)
+    assert digests(sink.wait(2)) == pushed
+    assert has_libcurl(server)
+
+
+def test_no_libcurl(configured, scratch):
+    """Who wants notifications is told; who does not is served."""
+    broken, options = scratch / "libraries", {"notifications.endpoints.x.url": "http://127.0.0.1:1/"}
+    broken.mkdir()
+    (broken / "libcurl.so.4").write_bytes(b"")
+    server = configured({"sandbox.enabled": "false"}, environment={"LD_LIBRARY_PATH": str(broken)})
+    line = server.reload({"sandbox.enabled": "false", **options})
+    assert KEPT in line and "notifications.endpoints: they take libcurl: " in line and "too short" in line
+    push_many(server.client(), 1)
+    assert RELOADED in server.reload({"sandbox.enabled": "false"})
 
 
 def test_no_secret_in_the_log(start):

@@ -13,7 +13,7 @@ FILE_LINES = 600
 MAY_INCLUDE = {"lib": ("lib",), "storage": ("lib", "storage"), "gc": ("lib", "storage", "gc"),
                "server": LAYERS}
 # Headers of others that have one place: a folder or a file.
-HEADER_PLACE = {"uv.h": "server/", "llhttp.h": "lib/http.c", "curl/curl.h": "server/notify_send.c"}
+HEADER_PLACE = {"uv.h": "server/", "llhttp.h": "lib/http.c", "curl/curl.h": "server/notify_curl.h"}
 
 DISK_WORDS = re.compile(r"docker/registry/v2|(?:^|/)_(?:layers|manifests|uploads)(?:/|$)")
 FILE_CALLS = re.compile(

@@ -21,7 +21,7 @@ from harness.wire import Closed, Wire
 
 CLIENTS = int(os.environ.get("LOAD_CLIENTS", "1000"))
 MIB = 1 << 20
-MEMORY_MAX = 64 * MIB
+MEMORY_MAX, IDLE_MAX = 64 * MIB, 6 * MIB
 PUSHED, PULLED, FAST = 64 << 10, 512 << 10, 96 * MIB
 
 
@@ -29,6 +29,12 @@ PUSHED, PULLED, FAST = 64 << 10, 512 << 10, 96 * MIB
 def server(make_server):
     slow.allow_descriptors(15000)
     return make_server(asan=False, environment={"REGISTRY_HTTP_LIMITS_CONNECTIONS": "0"})
+
+
+def test_idle(server):
+    """With nothing stored and nobody there, the server is small."""
+    assert server.client().get("/v2/").status == 200
+    assert server.memory()[1] < IDLE_MAX
 
 
 def speeds(server, source, digest):

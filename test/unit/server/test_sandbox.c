@@ -24,6 +24,7 @@
 /*   root/            the data, with root/docker a link to moved/
  *   moved/
  *   keys/users       configured: for the keeper
+ *   keys/tls         OpenSSL's own configuration
  *   other/secret     for nobody
  */
 struct world {
@@ -75,6 +76,7 @@ static void world_begin(struct world *w)
     assert_int_equal(symlink(at(w, "moved"), at(w, "root/docker")), 0);
     make_file(at(w, "root/a/file"));
     make_file(at(w, "keys/users"));
+    make_file(at(w, "keys/tls"));
     make_file(at(w, "other/secret"));
     fixture_begin(&w->fixture);
     configure(w, "keys/users");
@@ -82,8 +84,9 @@ static void world_begin(struct world *w)
 
 static void world_end(struct world *w)
 {
-    static const char *const files[] = {"root/a/file", "root/b/file", "root/a/new", "root/docker",
-                                        "moved/file",  "keys/users",  "keys/new",   "other/secret"};
+    static const char *const files[] = {"root/a/file", "root/b/file", "root/a/new",
+                                        "root/docker", "moved/file",  "keys/users",
+                                        "keys/new",    "keys/tls",    "other/secret"};
     static const char *const directories[] = {"root/c", "root/a", "root/b", "root",
                                               "moved",  "keys",   "other"};
     fixture_end(&w->fixture);
@@ -122,6 +125,8 @@ static int look(const struct world *w)
     EXPECT(error_of(at(w, "keys"), O_RDONLY | O_DIRECTORY) == EACCES);
     EXPECT(error_of(at(w, "keys/users"), O_WRONLY) == EACCES);
     EXPECT(error_of(at(w, "keys/new"), O_WRONLY | O_CREAT) == EACCES);
+    EXPECT(error_of(at(w, "keys/tls"), O_RDONLY) == 0);
+    EXPECT(error_of(at(w, "keys/tls"), O_WRONLY) == EACCES);
     EXPECT(error_of(at(w, "other/secret"), O_RDONLY) == EACCES);
     EXPECT(error_of(at(w, "other"), O_RDONLY | O_DIRECTORY) == EACCES);
     EXPECT(rename(at(w, "root/b/file"), at(w, "other/file")) != 0);
@@ -155,7 +160,9 @@ static void test_what_is_in_reach(void **state)
     struct world w;
     (void)state;
     world_begin(&w);
+    assert_int_equal(setenv("OPENSSL_CONF", at(&w, "keys/tls"), 1), 0);
     assert_int_equal(child_finds(&w, look), 0);
+    assert_int_equal(unsetenv("OPENSSL_CONF"), 0);
     world_end(&w);
 }
 
