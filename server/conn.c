@@ -12,8 +12,9 @@
  *   any ──conn_close──► CLOSING; from POOL and FILE when the pool gives back, from BODY
  *   after a last turn that lets the operation release what it holds.
  *
- * While a turn is in the pool, the loop reads on into a second slab, so that the network
- * and the hash overlap; when that is full, reading stops, and the client waits.
+ * A turn of a body goes on as long as the client keeps up with it: the thread that hashes and
+ * writes the bytes also reads them, so that they are in its processor's cache. The kernel's own
+ * buffer is what the network fills meanwhile; when that is full, the client waits.
  */
 #include "lib/log.h"
 #include "server/conn_state.h"
@@ -22,6 +23,8 @@
 
 enum {
     READS_PER_EVENT = 4,
+    TURN_LEAST = 1 << 20,  /* bytes of a body: enough to make a hop cheap … */
+    TURN_MOST = 8 << 20,   /* … and, while nobody waits for a thread, more */
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
     FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
     WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon */
@@ -41,15 +44,13 @@ static void on_event(uv_poll_t *p, int status, int events);
 /* Would bytes from the client be of use now? Never while the pool has the wire. */
 static bool wants_input(const struct conn *c)
 {
-    bool room = input_has_room(&c->in) && !c->in.ended;
     switch (c->state) {
     case CONN_READ:
     case CONN_BODY:
     case CONN_LINGER:
-        return room;
+        return input_has_room(&c->in) && !c->in.ended;
     case CONN_POOL:
     case CONN_WAIT:
-        return room && c->in.state == IN_BODY;
     case CONN_SEND:
     case CONN_FILE:
     case CONN_CLOSING:
@@ -164,11 +165,38 @@ static void refuse(struct conn *c)
 
 /* ---- Turns in the pool. ----------------------------------------------------------------- */
 
+/* With all of the body that is here. */
+static enum run_turn turn_of(const struct conn *c)
+{
+    return c->in.state == IN_DONE ? RUN_LAST : RUN_MORE;
+}
+
+/* The deadline is for what the client does. */
+static void submit(struct conn *c, enum conn_state state, void (*run)(struct hop *),
+                   void (*done)(struct hop *))
+{
+    c->state = state;
+    c->deadline = 0;
+    c->hop.run = run;
+    c->hop.done = done;
+    pool_submit(&c->server->pool, &c->hop);
+}
+
+static bool goes_on(struct conn *c, uint64_t taken)
+{
+    bool fair = taken < TURN_LEAST || (taken < TURN_MOST && !pool_is_short(&c->server->pool));
+    return c->run.state == RUN_OPEN && fair && input_next_body(&c->in, &c->wire);
+}
+
 static void run_hop(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
-    struct span bytes = c->piece ? span_from(c->piece->p, c->piece->ready) : SPAN("");
-    run_turn(&c->run, bytes, c->turn);
+    uint64_t before = c->in.received;
+    run_turn(&c->run, input_body(&c->in), c->turn);
+    while (goes_on(c, c->in.received - before)) {
+        c->turn = turn_of(c);
+        run_turn(&c->run, input_body(&c->in), c->turn);
+    }
     notify_take(c->server->notify, c->run.op->events); /* done is done, whoever waits for it */
 }
 
@@ -202,8 +230,7 @@ static void after_run(struct hop *h)
         wait_a_little(c); /* nothing is lost: open comes before the first byte */
         return;
     }
-    slab_give(&c->server->slabs, c->piece);
-    c->piece = NULL;
+    input_drop_body(&c->in);
     c->state = CONN_BODY;
     if (c->fate == FATE_DOOMED)
         conn_close(c);
@@ -214,17 +241,12 @@ static void after_run(struct hop *h)
 
 static void submit_run(struct conn *c)
 {
-    c->state = CONN_POOL;
-    c->deadline = 0;
-    c->hop.run = run_hop;
-    c->hop.done = after_run;
-    pool_submit(&c->server->pool, &c->hop);
+    submit(c, CONN_POOL, run_hop, after_run);
 }
 
 static void submit_turn(struct conn *c, enum run_turn turn)
 {
     c->turn = turn;
-    c->piece = turn == RUN_ABORT ? NULL : input_take_body(&c->in);
     submit_run(c);
 }
 
@@ -240,15 +262,6 @@ static void file_hop(struct hop *h)
 }
 
 static void after_file(struct hop *h);
-
-static void submit_file(struct conn *c)
-{
-    c->state = CONN_FILE;
-    c->deadline = 0;
-    c->hop.run = file_hop;
-    c->hop.done = after_file;
-    pool_submit(&c->server->pool, &c->hop);
-}
 
 /* ---- One request after the other. ------------------------------------------------------- */
 
@@ -277,13 +290,14 @@ static enum rc make_run(struct conn *c)
     return run_begin(&c->run, &c->in.head, &env);
 }
 
-static void submit_proof(struct conn *c);
+static void proof_hop(struct hop *h);
+static void after_proof(struct hop *h);
 
 /* The run is as far as it can be on the loop; rc is what it said. */
 static void go_on(struct conn *c, enum rc rc)
 {
     if (rc == RC_OK && c->run.state == RUN_PROOF) {
-        submit_proof(c);
+        submit(c, CONN_POOL, proof_hop, after_proof);
         return;
     }
     if (rc == RC_OK && c->run.state == RUN_ASK && c->waits < PROOF_WAITS_MAX) {
@@ -317,15 +331,6 @@ static void after_proof(struct hop *h)
     else
         go_on(c, rc);
     conn_advance(c);
-}
-
-static void submit_proof(struct conn *c)
-{
-    c->state = CONN_POOL;
-    c->deadline = 0;
-    c->hop.run = proof_hop;
-    c->hop.done = after_proof;
-    pool_submit(&c->server->pool, &c->hop);
 }
 
 /* The same turn, with the same bytes, from the beginning. */
@@ -425,11 +430,8 @@ static bool step_body(struct conn *c)
     bool waiting = c->in.head.expect_continue;
     if (!waiting)
         input_parse(&c->in);
-    bool ready = c->in.slab && c->in.slab->ready > 0;
-    if (c->in.state == IN_DONE)
-        submit_turn(c, RUN_LAST);
-    else if (ready || c->run.state == RUN_NEW)
-        submit_turn(c, RUN_MORE);
+    if (c->in.state == IN_DONE || input_body(&c->in).n > 0 || c->run.state == RUN_NEW)
+        submit_turn(c, turn_of(c));
     else if (c->in.state == IN_FAILED || (c->in.ended && !waiting))
         submit_turn(c, RUN_ABORT);
     else if (waiting)
@@ -448,7 +450,7 @@ static bool step_send(struct conn *c)
     case OUTPUT_WAIT:
         return false;
     case OUTPUT_FILE:
-        submit_file(c);
+        submit(c, CONN_FILE, file_hop, after_file);
         return false;
     case OUTPUT_BROKEN:
     case OUTPUT_UNREADABLE:
@@ -546,8 +548,6 @@ static enum wire_result read_once(struct conn *c)
         return r;
     if (c->state == CONN_READ && idle)
         set_deadline(c, c->settings->config->timeout_head);
-    if (c->state == CONN_POOL || c->state == CONN_WAIT)
-        input_parse(&c->in);
     return r;
 }
 
@@ -568,7 +568,7 @@ static void read_some(struct conn *c)
 /* What has come already, and waits in the wire: no event will tell of it. */
 static bool read_held(struct conn *c)
 {
-    if (!c->wire.held || !wants_input(c))
+    if (!wants_input(c) || !c->wire.held)
         return false;
     (void)read_once(c);
     return true;

@@ -47,7 +47,6 @@ static void destroy(struct conn *c)
     int file = run_take_file(&c->run);
     if (file >= 0)
         (void)close(file);
-    slab_give(&c->server->slabs, c->piece);
     output_fini(&c->out);
     input_fini(&c->in);
     arena_fini(&c->arena);

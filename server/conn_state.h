@@ -44,8 +44,7 @@ struct conn {
     struct input in;
     struct output out;
     enum connection after; /* the answer: keep the connection or close it? */
-    enum run_turn turn;    /* the one in the pool, with these bytes of the body */
-    struct slab *piece;
+    enum run_turn turn;    /* the one in the pool */
     unsigned waits;             /* how often this request has waited for an upload */
     enum output_next file_next; /* what the pool said of the last piece of a file */
 

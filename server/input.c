@@ -33,21 +33,39 @@ bool input_has_room(const struct input *in)
     return !in->slab || in->slab->end < in->slab->cap;
 }
 
-enum wire_result input_read(struct input *in, struct wire *w)
+static enum wire_result read_into(struct input *in, struct slab *b, struct wire *w)
 {
-    if (!in->slab)
-        in->slab = slab_take(in->slabs, 2 * in->last_ready);
-    struct slab *b = in->slab;
     size_t n = 0;
     enum wire_result r = w->ops->read(w, b->p + b->end, b->cap - b->end, &n);
     b->end += n;
     in->received += n;
     if (r == WIRE_END || r == WIRE_BROKEN)
         in->ended = true;
-    if (b->end == 0) {
-        slab_give(in->slabs, b);
-        in->slab = NULL;
-    }
+    return r;
+}
+
+/* Once nothing is left to parse, the space behind the body is free again. */
+static void compact(struct slab *b)
+{
+    if (b->raw == b->end)
+        b->raw = b->end = b->ready;
+}
+
+/* A slab without bytes is free for others. */
+static void reclaim(struct input *in)
+{
+    if (!in->slab || in->slab->end > 0)
+        return;
+    slab_give(in->slabs, in->slab);
+    in->slab = NULL;
+}
+
+enum wire_result input_read(struct input *in, struct wire *w)
+{
+    if (!in->slab)
+        in->slab = slab_take(2 * in->last_ready);
+    enum wire_result r = read_into(in, in->slab, w);
+    reclaim(in);
     return r;
 }
 
@@ -57,19 +75,6 @@ static void keep_body(struct slab *b, struct span body)
     if (body.p != b->p + b->ready)
         memmove(b->p + b->ready, body.p, body.n);
     b->ready += body.n;
-}
-
-/* Once nothing is left to parse, the space behind the body is free again. */
-static void reclaim(struct input *in)
-{
-    struct slab *b = in->slab;
-    if (!b || b->raw != b->end)
-        return;
-    b->raw = b->end = b->ready;
-    if (b->ready > 0)
-        return;
-    slab_give(in->slabs, b);
-    in->slab = NULL;
 }
 
 /* One step of the parser; false if there is no point in another one now. */
@@ -101,12 +106,19 @@ static bool parse_step(struct input *in)
     return false;
 }
 
-void input_parse(struct input *in)
+static void parse(struct input *in)
 {
     if (in->state == IN_DONE || in->state == IN_FAILED)
         return;
     while (parse_step(in))
         ;
+    if (in->slab)
+        compact(in->slab);
+}
+
+void input_parse(struct input *in)
+{
+    parse(in);
     reclaim(in);
 }
 
@@ -115,22 +127,47 @@ bool input_is_idle(const struct input *in)
     return in->state == IN_HEAD && in->received == 0;
 }
 
-struct slab *input_take_body(struct input *in)
+struct span input_body(const struct input *in)
+{
+    return in->slab ? span_from(in->slab->p, in->slab->ready) : SPAN("");
+}
+
+static void drop(struct input *in)
 {
     struct slab *b = in->slab;
     if (!b || b->ready == 0)
-        return NULL;
-    in->slab = NULL;
+        return;
     in->last_ready = b->ready;
-    /* What came behind the request stays here. */
-    if (b->end > b->raw)
-        in->slab = slab_of(span_from(b->p + b->raw, b->end - b->raw));
-    return b;
+    b->ready = 0;
+    compact(b);
 }
 
 void input_drop_body(struct input *in)
 {
-    slab_give(in->slabs, input_take_body(in));
+    drop(in);
+    reclaim(in);
+}
+
+/* A large one, if one is free, in the place of an empty one. */
+static void widen(struct input *in)
+{
+    struct slab *large = in->slab->cap < SLAB_LARGE ? slab_take_large(in->slabs) : NULL;
+    if (!large)
+        return;
+    slab_give(in->slabs, in->slab);
+    in->slab = large;
+}
+
+bool input_next_body(struct input *in, struct wire *w)
+{
+    drop(in);
+    if (!in->slab || in->slab->end > 0 || in->state != IN_BODY || in->ended)
+        return false;
+    widen(in);
+    if (read_into(in, in->slab, w) != WIRE_OK)
+        return false;
+    parse(in);
+    return true;
 }
 
 void input_drop_all(struct input *in)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * input: what a client sends, from bytes to heads and pieces of body. Loop thread.
+ * input: what a client sends, from bytes to heads and pieces of body. Loop thread, but for what
+ * says otherwise.
  *
  *   IN_HEAD ──► IN_BODY ──► IN_DONE ──input_begin──► IN_HEAD
  *      └───────────┴──────────► IN_FAILED
@@ -41,7 +42,7 @@ void input_fini(struct input *in);
  * came behind the previous request are still there: call input_parse. */
 void input_begin(struct input *in, struct arena *a, size_t head_max);
 
-/* Is there room to read into? False: a piece of body waits to be taken. */
+/* Is there room to read into? False: a piece of body waits to be dropped. */
 bool input_has_room(const struct input *in);
 /* Reads once. WIRE_END sets ended. */
 enum wire_result input_read(struct input *in, struct wire *w);
@@ -50,11 +51,13 @@ void input_parse(struct input *in);
 /* Has any byte of the next request arrived? */
 bool input_is_idle(const struct input *in);
 
-/* The body's bytes that are ready, taken out: the slab is the caller's, and its first
- * `ready` bytes are the piece. NULL if there are none. */
-struct slab *input_take_body(struct input *in);
-/* Throws the ready bytes of the body away. */
+/* The piece of the body that is ready; may be empty. */
+struct span input_body(const struct input *in);
+/* That piece has been used. */
 void input_drop_body(struct input *in);
+/* In the pool, while the loop leaves input and wire alone: drops the piece, and has the next one
+ * ready, if the client has sent it. False if there is nothing new. */
+bool input_next_body(struct input *in, struct wire *w);
 /* Throws away all there is: for a connection that will be closed. */
 void input_drop_all(struct input *in);
 

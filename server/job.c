@@ -83,7 +83,8 @@ static uint64_t wait_of(struct job *j)
     const uint64_t ms_us = 1000;
     if (job_is_closing(j))
         return 0;
-    uint64_t ms = j->lane->pool->in_flight > 0 ? 1 + WAIT_SLICES * j->slice_us / ms_us : 0;
+    uint64_t ms =
+        atomic_load(&j->lane->pool->in_flight) > 0 ? 1 + WAIT_SLICES * j->slice_us / ms_us : 0;
     uint64_t least = j->kind->least_wait ? j->kind->least_wait(j) : 0;
     if (ms > WAIT_MAX_MS)
         ms = WAIT_MAX_MS;

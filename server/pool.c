@@ -14,7 +14,8 @@ void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads)
     char text[16];
     p->loop = loop;
     p->loop_thread = pthread_self();
-    p->in_flight = 0;
+    p->threads = threads;
+    atomic_init(&p->in_flight, 0);
     (void)snprintf(text, sizeof(text), "%u", threads);
     (void)uv_os_setenv("UV_THREADPOOL_SIZE", text);
 }
@@ -31,7 +32,7 @@ static void after_work(uv_work_t *w, int status)
     struct hop *h = container_of(w, struct hop, work);
     (void)status; /* hops are never cancelled */
     pool_assert_loop(h->pool);
-    h->pool->in_flight--;
+    (void)atomic_fetch_sub(&h->pool->in_flight, 1);
     h->done(h);
 }
 
@@ -39,10 +40,15 @@ void pool_submit(struct pool *p, struct hop *h)
 {
     pool_assert_loop(p);
     h->pool = p;
-    p->in_flight++;
+    (void)atomic_fetch_add(&p->in_flight, 1);
     int failed = uv_queue_work(p->loop, &h->work, work, after_work);
     assert(!failed); /* it only fails without a work function */
     (void)failed;
+}
+
+bool pool_is_short(const struct pool *p)
+{
+    return atomic_load(&p->in_flight) > p->threads;
 }
 
 void pool_assert_loop(const struct pool *p)

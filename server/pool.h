@@ -10,12 +10,15 @@
 #define SERVER_POOL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <uv.h>
 
 struct pool {
     uv_loop_t *loop;
     pthread_t loop_thread;
-    unsigned in_flight; /* hops that have not come back; the loop's */
+    unsigned threads;
+    atomic_uint in_flight; /* hops that have not come back */
 };
 
 struct hop {
@@ -29,6 +32,8 @@ struct hop {
 /* Call on the loop's thread, before any other use of libuv's pool in the process. */
 void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads);
 void pool_submit(struct pool *p, struct hop *h);
+/* Does a hop wait for a thread? Any thread. */
+bool pool_is_short(const struct pool *p);
 
 /* Debug builds end the process if the caller is on the wrong side. */
 void pool_assert_loop(const struct pool *p);

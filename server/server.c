@@ -136,6 +136,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
         return fault(f, RC_INTERNAL, "the event loop cannot be made");
     s->settings = settings_hold(settings);
     pool_init(&s->pool, &s->loop, (unsigned)config->max_threads);
+    slabs_init(&s->slabs);
     (void)uv_signal_init(&s->loop, &s->on_term);
     (void)uv_signal_init(&s->loop, &s->on_int);
     (void)uv_signal_init(&s->loop, &s->on_hup);

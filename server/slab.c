@@ -5,46 +5,37 @@
 #include "server/slab.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static struct slab *make(size_t cap)
 {
     struct slab *b = must_alloc(sizeof(*b) + cap);
+    b->next = NULL;
+    b->ready = b->raw = b->end = 0;
     b->cap = cap;
     return b;
 }
 
-static struct slab *take_large(struct slabs *s)
+void slabs_init(struct slabs *s)
 {
+    *s = (struct slabs){.made = 0};
+    (void)pthread_mutex_init(&s->mutex, NULL);
+}
+
+struct slab *slab_take(size_t want)
+{
+    return make(want > SLAB_TINY ? SLAB_SMALL : SLAB_TINY);
+}
+
+struct slab *slab_take_large(struct slabs *s)
+{
+    (void)pthread_mutex_lock(&s->mutex);
     struct slab *b = s->free;
-    if (b) {
+    bool makes = !b && s->made < SLAB_LARGE_MAX;
+    if (b)
         s->free = b->next;
-        return b;
-    }
-    if (s->made == SLAB_LARGE_MAX)
-        return NULL;
-    s->made++;
-    return make(SLAB_LARGE);
-}
-
-struct slab *slab_take(struct slabs *s, size_t want)
-{
-    struct slab *b = want > SLAB_SMALL ? take_large(s) : NULL;
-    if (!b)
-        b = make(want > SLAB_TINY ? SLAB_SMALL : SLAB_TINY);
-    b->next = NULL;
-    b->ready = b->raw = b->end = 0;
-    return b;
-}
-
-struct slab *slab_of(struct span bytes)
-{
-    struct slab *b = make(bytes.n > SLAB_TINY ? bytes.n : SLAB_TINY);
-    b->next = NULL;
-    b->ready = b->raw = 0;
-    b->end = bytes.n;
-    memcpy(b->p, bytes.p, bytes.n);
-    return b;
+    s->made += makes;
+    (void)pthread_mutex_unlock(&s->mutex);
+    return makes ? make(SLAB_LARGE) : b;
 }
 
 void slab_give(struct slabs *s, struct slab *b)
@@ -55,8 +46,11 @@ void slab_give(struct slabs *s, struct slab *b)
         free(b);
         return;
     }
+    b->ready = b->raw = b->end = 0;
+    (void)pthread_mutex_lock(&s->mutex);
     b->next = s->free;
     s->free = b;
+    (void)pthread_mutex_unlock(&s->mutex);
 }
 
 void slabs_fini(struct slabs *s)
@@ -66,4 +60,5 @@ void slabs_fini(struct slabs *s)
         s->free = b->next;
         free(b);
     }
+    (void)pthread_mutex_destroy(&s->mutex);
 }

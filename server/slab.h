@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * slab: the buffers that requests arrive in. Large ones come from a bounded store and are
- * for connections that fill them; everyone else, and everyone once the store is empty,
- * gets a small one, or a tiny one as long as that is enough. A connection holds a slab only
- * while there are bytes in it, so that a thousand slow ones cost next to nothing. Loop thread.
+ * slab: the buffers that requests arrive in. On the loop they are small, or tiny as long as that is
+ * enough, and a connection holds one only while there are bytes in it, so that a thousand slow ones
+ * cost next to nothing. Large ones come from a bounded store, and are for the threads that read
+ * bodies: one each, for a turn. Any thread.
  */
 #ifndef SERVER_SLAB_H
 #define SERVER_SLAB_H
 
+#include <pthread.h>
+
 #include "lib/span.h"
 
-enum { SLAB_TINY = 4 << 10, SLAB_SMALL = 16 << 10, SLAB_LARGE = 256 << 10, SLAB_LARGE_MAX = 32 };
+/* A large one is what a thread reads at a time: the fewer the calls, the less often the client is
+ * woken to send more; but what it has read is still to be in the processor's cache. */
+enum { SLAB_TINY = 4 << 10, SLAB_SMALL = 16 << 10, SLAB_LARGE = 1 << 20, SLAB_LARGE_MAX = 8 };
 
 /*   0        ready       raw        end        cap
  *   │ body ──►│   free    │ unparsed │   free   │      0 ≤ ready ≤ raw ≤ end ≤ cap
@@ -24,15 +28,17 @@ struct slab {
 };
 
 struct slabs {
+    pthread_mutex_t mutex;
     struct slab *free; /* large ones */
     unsigned made;     /* large ones in existence */
 };
 
+void slabs_init(struct slabs *s);
 void slabs_fini(struct slabs *s);
-/* The smallest that holds `want` bytes, but a small one where the store has no large one. */
-struct slab *slab_take(struct slabs *s, size_t want);
-/* A slab that holds these bytes, unparsed, outside the store. */
-struct slab *slab_of(struct span bytes);
+/* A tiny one if that holds `want` bytes, else a small one. */
+struct slab *slab_take(size_t want);
+/* NULL if all are taken. */
+struct slab *slab_take_large(struct slabs *s);
 void slab_give(struct slabs *s, struct slab *b); /* NULL is fine */
 
 #endif

@@ -90,5 +90,5 @@ void vitals_metrics(const struct vitals *v, struct buf *text)
                 "Connections beyond the limits.", (double)v->refused);
     metrics_add(text, "registry_pool_in_flight", "gauge",
                 "Pieces of work that are with the threads, or wait for one.",
-                v->server->pool.in_flight);
+                atomic_load(&v->server->pool.in_flight));
 }
