@@ -1,19 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A manifest that was asked for before is answered without reading it, as long as nothing of it has changed."""
 
-import time
-
 from harness.content import sha256
 from harness.push import manifest, push_image
-from harness.waiting import wait_until
+from harness.waiting import wait_until_settled
 
-SETTLED = 4.5  # what has changed a moment ago is read each time: storage/memory.c
 TIMES = 20
-
-
-def settle():
-    begun = time.monotonic()
-    wait_until(lambda: time.monotonic() - begun > SETTLED, "the files having stood still")
 
 
 def same(answer):
@@ -29,7 +21,7 @@ def test_again(server, client, volume):
                 lambda: client.get(path + "latest", headers={"If-None-Match": f'"{image.digest}"'})]
     read = [same(request()) for request in requests]
     assert [status for status, _, _ in read] == [200, 200, 200, 304]
-    settle()
+    wait_until_settled()
     assert [same(request()) for request in requests] == read
     before = server.bytes_read()
     for _ in range(TIMES):

@@ -14,6 +14,7 @@ import os
 import pathlib
 import re
 import secrets
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from contestants import file_system, machine, versions
-from figures import missed, table, write
+from figures import growth, missed, table, write
 from load import ROUNDS, SECONDS
 from rows import ROWS
 
@@ -110,16 +111,20 @@ def report(figures, where):
     facts = {**machine(), **where, **versions()}
     return "\n".join([
         "# What `./dev bench` has measured", "",
-        "Written by `./dev bench`. Ratios, CPU time and memory count: other work may have run on the machine.", "",
+        "Written by `./dev bench`. Ratios of one row, CPU time and memory count: absolute rates are this machine's.", "",
         *[f"- {name}: {value}" for name, value in facts.items()],
         f"- {ROUNDS} rounds, in turns; medians. Loads of small requests take {SECONDS} s each: wrk with one thread "
         "and 64 connections (8 for lists), hey for HEAD, curl for blobs, on the same processors as the servers.",
         "- The settings are those that people get who change nothing, fsync and all checks of content included; "
-        "nobody writes an access log. nginx serves the same bytes as files, with a worker for each processor.", "",
-        table(figures), "## Not reached", "", missed(figures)])
+        "nobody writes an access log. nginx serves the same bytes as files, with a worker for each processor.",
+        "- What is asked for again and again was pushed seconds before: the server remembers what it has read once that has "
+        "stood still.",
+        "- Small blobs of the series take longer to begin than to send: each is three runs of curl to push, one to pull.", "",
+        table(figures), "## How it grows", "", growth(figures), "## Not reached", "", missed(figures)])
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))  # what it has started ends with it
     slow.allow_descriptors(15000)
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
@@ -128,6 +133,7 @@ def main():
         leftovers.clean_up()
     if not pattern:
         write(RESULTS, report(figures, where))
+    print("How it grows:\n" + growth(figures))
     print("Not reached:\n" + missed(figures))
     return 0
 

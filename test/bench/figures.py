@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures, what is wanted of them, and the table of both."""
 
+import collections
 import pathlib
 
 from contestants import MACHINE, NGINX, ORIGINAL, OURS
@@ -46,11 +47,15 @@ def at_most(number, of=None):
 
 class Figure:
     """One line of the table: what was measured, in which unit, {contestant: number}. `why` is what stands in the way
-    if the target is missed."""
+    if the target is missed. `at` is where it stands in a series: (of what, how many)."""
 
-    def __init__(self, what, unit, values, target=None, why=None):
-        self.what, self.unit, self.target, self.why = what, unit, target, why
+    def __init__(self, what, unit, values, target=None, why=None, at=None):
+        self.series, self.unit, self.target, self.why, self.at = what, unit, target, why, at
         self.values = {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def what(self):
+        return f"{self.series}, {self.at[0]}: {self.at[1]:,}" if self.at else self.series
 
     @property
     def missed(self):
@@ -102,6 +107,23 @@ def missed(figures):
             lines.append(f"- {figure.what}, {figure.unit}: {number(figure.values.get(OURS)) or 'nothing'} where "
                          f"{number(figure.target.bound(figure.values))} was wanted.{reason}")
     return "\n".join(lines) + "\n" if lines else "None.\n"
+
+
+def growth(figures):
+    """How each series goes, from its first point to its last."""
+    series = collections.defaultdict(list)
+    for figure in figures:
+        if figure.at:
+            series[figure.series, figure.unit, figure.at[0]].append(figure)
+    lines = []
+    for (what, unit, axis), points in series.items():
+        for name in COLUMNS:
+            known = [(point.at[1], point.values[name]) for point in points if name in point.values]
+            if len(known) > 1:
+                steps = ", ".join(f"{at:,} → {number(value)}" for at, value in known)
+                times = f"; {number(known[-1][1] / known[0][1])} × in all" if known[0][1] else ""
+                lines.append(f"- {what}, {unit}, by {axis}, {name}: {steps}{times}")
+    return "\n".join(lines) + "\n" if lines else "Nothing was measured.\n"
 
 
 def write(path, text):

@@ -128,6 +128,14 @@ def pull(paths):
     return load
 
 
+def repeated(load, times):
+    """One after the other, where one alone is over too soon to be measured."""
+    def all_of_them(contestant):
+        done = [load(contestant) for _ in range(times)]
+        return Done(sum(one.units for one in done), sum(one.seconds for one in done))
+    return all_of_them
+
+
 # images
 
 
@@ -202,16 +210,15 @@ def p99(times):
 def beside(commands, path):
     """GETs of a path while the commands run, again and again."""
     def load(contestant):
-        running = [subprocess.Popen(["sh", "-c", "while :; do \"$@\" || exit; done", "sh", *command],
-                                    start_new_session=True, stdout=subprocess.DEVNULL)
+        running = [process.start(["sh", "-c", "while \"$@\"; do :; done", "sh", *command], stdout=subprocess.DEVNULL)
                    for command in commands(contestant)]
         begun = time.monotonic()
         try:
             times = latencies(contestant, path, lambda: time.monotonic() - begun > SECONDS)
+            assert all(one.poll() is None for one in running), "one of the commands has failed"
         finally:
             for one in running:
-                os.killpg(one.pid, 15)
-                one.wait()
+                process.kill_session(one)
         return Done(len(times), time.monotonic() - begun, p99(times))
     return load
 

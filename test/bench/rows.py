@@ -7,14 +7,14 @@ import time
 import collection
 from contestants import MACHINE, NGINX, ORIGINAL, OURS, Files, Ours, Theirs
 from figures import Figure, at_least, at_most
-from load import (Done, beside, compare, curl, etag, hey, images, latencies, openssl_sha256, pull, push, sample,
-                  wrk)
+from load import (Done, beside, compare, curl, etag, hey, images, latencies, openssl_sha256, pull, push, repeated,
+                  sample, wrk)
 from stores import Filler, body_file
 
 from harness import slow
 from harness.content import Body, sha256
 from harness.push import push_blob, push_image, start_upload, with_query
-from harness.waiting import wait_until
+from harness.waiting import wait_until, wait_until_settled
 
 MIB, GB = 1 << 20, 1e9
 BLOB_MIB = int(os.environ.get("BENCH_MIB", "512"))
@@ -26,11 +26,15 @@ ENOUGH_FOR_THEIR_CROWD = 9 << 30
 # What stands in the way where a target is missed.
 ONE_LOOP = ("One loop answers, which shares the processors with the client; nginx has a process for each. Each answer "
             "asks the disk whether it is still true: a look at three files, where nginx takes one.")
-COPIES = ("Beside the hash, the kernel copies each byte twice, and each piece of it goes to a thread of the pool and "
-          "back; with other work on the machine, waiting for a processor as well.")
-LIBRARIES = ("4 MiB are pages of what Debian's libcurl brings along, fifteen libraries for protocols that nobody asks "
-             "for. The container image has a libcurl of its own: 5.4 MiB.")
-SHARED = "Mostly waiting for a processor: the clients have the same two, and other work ran beside."
+COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket and into the file, and each piece goes "
+          "to a thread of the pool and back.")
+PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
+          "back to the loop; nginx sends it in the one thread, and waits.")
+ENCRYPTED = "Each byte is read into memory, encrypted and copied into the socket, where plain ones go by sendfile."
+LIBRARIES = "Four fifths of it are pages of libraries' code and tables, most of them the C library's and OpenSSL's."
+PAGES = "A page is made by a thread of the pool, and sent by the one loop: the clients wait for each other there."
+PULLS_BESIDE = "The loop that answers also hands out the pieces of eight pulls, and takes them back."
+HELD = "Each push holds a buffer with what has come of the next piece, its request's memory, and an upload with its hash."
 FSYNCS = ("An image takes 33 fsyncs, of files and of directories, most of which commit the file system's journal each; "
           "docker-registry's 26 are of files alone, and half of them the same again.")
 NAMES_EACH = "Each name on the page takes three looks at the disk: is it still there, and has it a manifest?"
@@ -43,20 +47,20 @@ def values(samples, field, factor=1.0):
     return {name: getattr(one, field) * factor for name, one in samples.items() if getattr(one, field) is not None}
 
 
-def of_requests(what, samples, rate=None, cpu=None, worst=None, why=None):
-    yield Figure(what, "requests/s", values(samples, "rate"), rate, why)
-    yield Figure(what, "CPU µs each", values(samples, "cpu", 1e6), cpu, why)
+def of_requests(what, samples, rate=None, cpu=None, worst=None, why=None, at=None):
+    yield Figure(what, "requests/s", values(samples, "rate"), rate, why, at)
+    yield Figure(what, "CPU µs each", values(samples, "cpu", 1e6), cpu, why, at)
     if worst:
         yield Figure(what, "p99 ms", values(samples, "p99", 1e3), worst, why)
 
 
-def of_bytes(what, samples, rate=None, cpu=None, why=None):
-    yield Figure(what, "MB/s", values(samples, "rate", 1e-6), rate, why)
-    yield Figure(what, "CPU s/GB", values(samples, "cpu", GB), cpu, why)
+def of_bytes(what, samples, rate=None, cpu=None, why=None, at=None):
+    yield Figure(what, "MB/s", values(samples, "rate", 1e-6), rate, why, at)
+    yield Figure(what, "CPU s/GB", values(samples, "cpu", GB), cpu, why, at)
 
 
-def of_memory(what, samples):
-    yield Figure(what, "peak MiB", values(samples, "peak", 1 / MIB), at_most(24))
+def of_memory(what, samples, at=None):
+    yield Figure(what, "peak MiB", values(samples, "peak", 1 / MIB), at_most(24), at=at)
 
 
 # blobs
@@ -86,8 +90,8 @@ def pull_rows(place):
         servers[2].put(path, one[0])
         alone = compare(servers, pull([(path, one[2])]))
         together = compare(servers, pull([(path, one[2])] * 8))
-    yield from of_bytes(f"pull one blob, {BLOB_MIB} MiB", alone, at_least(1, NGINX), at_most(1, NGINX), SHARED)
-    yield from of_bytes("pull 8 at once", together, at_least(1, NGINX), at_most(1, NGINX), SHARED)
+    yield from of_bytes(f"pull one blob, {BLOB_MIB} MiB", alone, at_least(1, NGINX), at_most(1, NGINX), PIECES)
+    yield from of_bytes("pull 8 at once", together, at_least(1, NGINX), at_most(1, NGINX), PIECES)
     yield from of_memory("pulling blobs", together)
 
 
@@ -102,7 +106,8 @@ def tls_rows(place):
             found[bool(tls)] = pushed, compare(servers, pull([(path, one[2])]))
     for number, what in enumerate(("push", "pull")):
         plain = found[False][number][OURS].rate * 1e-6
-        yield from of_bytes(f"{what} over TLS, {BLOB_MIB} MiB", found[True][number], at_least(0.6 * plain), why=SHARED)
+        yield from of_bytes(f"{what} over TLS, {BLOB_MIB} MiB", found[True][number], at_least(0.6 * plain),
+                            why=COPIES if what == "push" else ENCRYPTED)
 
 
 # small answers
@@ -116,6 +121,7 @@ def small_rows(place):
         for path, data in (("/base", b"{}"), (manifests + "latest", image.manifest), (blob, image.config),
                            (manifests + image.digest, image.manifest)):
             servers[2].put(path, data)
+        wait_until_settled()
         both = at_least(0.8, NGINX)
         for what, load in (("/v2/", wrk(lambda its: "/base" if its.name == NGINX else "/v2/")),
                            ("manifest by tag", wrk(manifests + "latest")),
@@ -148,14 +154,16 @@ def list_rows(place):
             filler = Filler(server.volume)
             for count in (100, 10_000):
                 filler.tags(f"tags/{count}", count)
+        wait_until_settled()
         yield from of_requests("tags/list of 100 tags", compare(servers, wrk("/v2/tags/100/tags/list", 8)))
         for what, query in (("all", ""), ("first 100", "?n=100"), ("100 in the middle", "?n=100&last=tag-005000")):
             samples = compare(servers, wrk(f"/v2/tags/10000/tags/list{query}", 8))
             yield from of_requests(f"tags/list of 10,000: {what}", samples, worst=at_most(5) if query else None,
-                                   why=SHARED)
+                                   why=PAGES)
         yield from first_page("tags/list of 10,000: first 100", servers, "/v2/tags/10000/tags/list?n=100")
         for server in servers:
             Filler(server.volume).repositories("cat", 10_000)
+        wait_until_settled()
         for what, query in (("first page", "?n=100"), ("100 in the middle", "?n=100&last=cat/50/r005050")):
             samples = compare(servers, wrk(f"/v2/_catalog{query}", 8))
             yield from of_requests(f"_catalog of 10,000: {what}", samples, worst=at_most(5), why=NAMES_EACH)
@@ -165,7 +173,7 @@ def list_rows(place):
 
 def first_page(what, servers, path):
     medians = {server.name: sorted(latencies(server, path, lambda: True, least=15))[7] * 1e3 for server in servers}
-    yield Figure(what, "ms, one client", medians, at_most(1), NAMES_EACH if "_catalog" in path else SHARED)
+    yield Figure(what, "ms, one client", medians, at_most(1), NAMES_EACH if "_catalog" in path else PAGES)
 
 
 # memory
@@ -197,7 +205,7 @@ def crowd_rows(place):
     for kind in kinds:  # one after the other: theirs needs GiBs
         with place.running(kind) as (server,):
             peaks[server.name] = sample(server, crowd).peak / MIB
-    yield Figure(f"{CLIENTS} slow pushes and {CLIENTS} slow pulls", "peak MiB", peaks, at_most(24))
+    yield Figure(f"{CLIENTS} slow pushes and {CLIENTS} slow pulls", "peak MiB", peaks, at_most(24), HELD)
 
 
 def available_memory():
@@ -246,26 +254,30 @@ def scaling_manifest_rows(place):
         with place.volume() as (root, volume):
             Filler(volume).manifests("many", count)
             with place.over(Ours, root) as server:
+                wait_until_settled(server.begun)
                 samples = compare([server], wrk("/v2/many/000/manifests/tag-7"), rounds=1)
-                yield from of_requests(f"manifest by tag, {count:,} in the store", samples)
+                yield from of_requests("manifest by tag", samples, at=("manifests in the store", count))
 
 
 def scaling_client_rows(place):
     with place.running(Ours, Theirs) as servers:
         for server in servers:
             push_image(server.client(), "small", "latest")
+        wait_until_settled()
         for connections in (1, 4, 16, 64):
             samples = compare(servers, wrk("/v2/small/manifests/latest", connections), rounds=1)
-            yield from of_requests(f"manifest by tag, clients: {connections}", samples)
+            yield from of_requests("manifest by tag", samples, at=("clients", connections))
 
 
 def scaling_blob_rows(place):
     for size in (1, 32, BLOB_MIB, 8 * BLOB_MIB):
         with place.running(Ours) as servers:
             source = body_file(place.scratch, f"of-{size}", size * MIB)
-            yield from of_bytes(f"push {size:,} MiB", compare(servers, push([source]), rounds=1))
-            path = f"/v2/pushed/0/blobs/{source[1]}"
-            yield from of_bytes(f"pull {size:,} MiB", compare(servers, pull([(path, source[2])]), rounds=1))
+            path, at = f"/v2/pushed/0/blobs/{source[1]}", ("MiB", size)
+            for what, load in (("push one blob", push([source])), ("pull one blob", pull([(path, source[2])]))):
+                samples = compare(servers, repeated(load, max(1, min(32, 256 // size))), rounds=1)
+                yield from of_bytes(what, samples, at=at)
+                yield from of_memory(what, samples, at=at)
             source[0].unlink()
 
 
@@ -283,6 +295,7 @@ def beside_rows(place):
         servers[2].put("/v2/small/manifests/latest", image.manifest)
         for path, source in zip(paths, sources):
             servers[2].put(path, source[0].read_bytes())
+        wait_until_settled()
         for what, drop in (("cached", False), ("not cached", True)):
             def pulls(server, drop=drop):
                 data = [server.root / path.lstrip("/") if server.name == NGINX else server.volume.data(source[1])
@@ -291,7 +304,7 @@ def beside_rows(place):
                          *curl("-o", "/dev/null", server.url + path)] for path, file in zip(paths, data)]
             samples = compare(servers, beside(pulls, "/v2/small/manifests/latest"))
             yield Figure(f"a manifest beside 8 pulls, {what}", "p99 ms", values(samples, "p99", 1e3), at_most(5),
-                         SHARED)
+                         PULLS_BESIDE)
 
 
 def dropping(file, drop):

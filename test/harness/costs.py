@@ -21,7 +21,7 @@ from .content import Body, sha256
 from .place import REPOSITORY
 from .push import ALL_MANIFESTS, encode, manifest, push_blob, push_image, push_manifest, start_upload, with_query
 from .server import binary_path
-from .waiting import wait_until
+from .waiting import wait_until, wait_until_settled
 from .wire import KeptAlive
 
 KNOWN = REPOSITORY / "test" / "bench" / "COSTS"
@@ -37,7 +37,6 @@ CALLS = re.compile(r"^_*(open|openat|stat|fstat|fstatat|statvfs|fstatvfs|read|pr
                    r"mkdirat|fsync|sync_file_range|syncfs|utimensat|ftruncate|flock|posix_fadvise|readdir|fdopendir|"
                    r"closedir|syscall|sendmsg|recv|sendfile|close)(64)?(@|$)")
 MIB = 1 << 20
-SETTLED = 4.5  # as storage/memory.c has it, and the file system's clock
 REPEATS = 2  # the least of them counts: a body may come in more pieces, and a timer be due
 
 Cost = collections.namedtuple("Cost", "instructions calls")
@@ -166,7 +165,7 @@ class Requests:
         get = self.get(path, *expected)
 
         def request():
-            wait_until(lambda: time.monotonic() - self.made > SETTLED, "the directories having stood still")
+            wait_until_settled(self.made)
             get()
         return request
 

@@ -39,6 +39,12 @@ def end(started, patience=20):
             started.wait()
 
 
+def kill_session(started):
+    """With all that it has started."""
+    os.killpg(started.pid, signal.SIGKILL)
+    started.wait()
+
+
 def run(command, timeout=120, check=True, stdin=subprocess.DEVNULL, **options):
     """Runs a client (a list, or a string for the shell) to its end; its whole output is in the failure."""
     done = subprocess.run(command, shell=isinstance(command, str), stdin=stdin,
