@@ -85,7 +85,8 @@ static enum rc get_open(struct op *op)
 static bool get_quick(struct op *op)
 {
     struct manifest_op *m = of(op);
-    return manifest_get_again(op->store, m->repo, &m->ref, op->arena, &m->manifest) == RC_OK;
+    return manifest_get_again(op->store, m->repo, &m->ref, op->moment, op->arena, &m->manifest) ==
+           RC_OK;
 }
 
 /* Who asks for a digest whether it is there will not push it, but put it into an index. */

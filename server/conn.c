@@ -310,7 +310,7 @@ static void go_on(struct conn *c, enum rc rc)
     c->access.user = c->run.proof.who.user;
     if (rc != RC_OK)
         answer_error(c, rc);
-    else if (run_has_turns(&c->run) && !run_quick(&c->run))
+    else if (run_has_turns(&c->run) && !run_quick(&c->run, c->server->pool.moment))
         c->state = CONN_BODY;
     else
         answer(c);

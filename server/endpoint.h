@@ -62,6 +62,7 @@ struct op {
     struct span user;      /* their name; p is NULL if nobody knows */
     struct arena *arena;
     struct fault *fault; /* why it fails, for the client and the log */
+    uint64_t moment;     /* quick: of the loop (pool.h) */
     struct span base;    /* what Location begins with: "http://host" or empty (url.h) */
     int file;            /* open or finish may put a file to be sent here, whose owner is then the
                             connection; -1 */

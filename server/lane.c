@@ -62,6 +62,7 @@ static void on_back(uv_async_t *a)
     struct hop *through = l->through;
     l->through = NULL;
     (void)pthread_mutex_unlock(&l->lock);
+    pool_end_moment(l->pool);
     while ((h = take(&through)))
         h->done(h);
 }

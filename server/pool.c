@@ -16,6 +16,7 @@ void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads)
     p->loop_thread = pthread_self();
     p->threads = threads;
     atomic_init(&p->in_flight, 0);
+    p->moment = 1;
     (void)snprintf(text, sizeof(text), "%u", threads);
     (void)uv_os_setenv("UV_THREADPOOL_SIZE", text);
 }
@@ -33,6 +34,7 @@ static void after_work(uv_work_t *w, int status)
     (void)status; /* hops are never cancelled */
     pool_assert_loop(h->pool);
     (void)atomic_fetch_sub(&h->pool->in_flight, 1);
+    pool_end_moment(h->pool);
     h->done(h);
 }
 
@@ -49,6 +51,12 @@ void pool_submit(struct pool *p, struct hop *h)
 bool pool_is_short(const struct pool *p)
 {
     return atomic_load(&p->in_flight) > p->threads;
+}
+
+void pool_end_moment(struct pool *p)
+{
+    pool_assert_loop(p);
+    p->moment++;
 }
 
 void pool_assert_loop(const struct pool *p)

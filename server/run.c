@@ -153,9 +153,10 @@ bool run_has_turns(const struct run *r)
     return o->open || o->chunk || o->finish || o->close;
 }
 
-bool run_quick(struct run *r)
+bool run_quick(struct run *r, uint64_t moment)
 {
     const struct operation *o = r->row->operation;
+    r->op->moment = moment;
     return o->quick && !r->op->events && o->quick(r->op);
 }
 

@@ -63,9 +63,9 @@ enum rc run_enter(struct run *r) MUST_CHECK;
 
 /* Does it have anything to do in the pool? If not, it can reply at once. */
 bool run_has_turns(const struct run *r);
-/* It has, but has done it at once: it can reply. Not if there is something to be told of it, which
- * takes writing that down. */
-bool run_quick(struct run *r);
+/* It has, but has done it at once, in this moment of the loop (pool.h): it can reply. Not if there
+ * is something to be told of it, which takes writing that down. */
+bool run_quick(struct run *r, uint64_t moment);
 
 /* What follows the bytes of a turn. */
 enum run_turn { RUN_MORE, RUN_LAST, RUN_ABORT };

@@ -31,6 +31,7 @@ static void go_down(struct server *s)
     close_handle((uv_handle_t *)&s->on_term);
     close_handle((uv_handle_t *)&s->on_int);
     close_handle((uv_handle_t *)&s->on_hup);
+    close_handle((uv_handle_t *)&s->waits);
     close_handle((uv_handle_t *)&s->tick);
     close_handle((uv_handle_t *)&s->drain_end);
     close_handle((uv_handle_t *)&s->again);
@@ -95,6 +96,11 @@ static void on_tick(uv_timer_t *t)
     maint_tick(s->maint, vitals_state(s->vitals, s->settings->config).readonly);
 }
 
+static void on_waits(uv_prepare_t *p)
+{
+    pool_end_moment(&container_of(p, struct server, waits)->pool);
+}
+
 static void start_signals(struct server *s)
 {
     (void)uv_signal_start(&s->on_term, on_term, SIGTERM);
@@ -140,6 +146,8 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     (void)uv_signal_init(&s->loop, &s->on_term);
     (void)uv_signal_init(&s->loop, &s->on_int);
     (void)uv_signal_init(&s->loop, &s->on_hup);
+    (void)uv_prepare_init(&s->loop, &s->waits);
+    (void)uv_prepare_start(&s->waits, on_waits);
     (void)uv_timer_init(&s->loop, &s->tick);
     (void)uv_timer_init(&s->loop, &s->drain_end);
     (void)uv_timer_init(&s->loop, &s->again);

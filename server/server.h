@@ -37,6 +37,7 @@ struct server {
     size_t conn_count;
     size_t public_count; /* those at the public door */
     uv_signal_t on_term, on_int, on_hup;
+    uv_prepare_t waits;   /* each time before events are waited for */
     uv_timer_t tick;      /* once a second: what has waited too long is closed */
     uv_timer_t drain_end; /* the end of the drain time */
     uv_timer_t again;     /* runs while connections wait for an upload that is busy */

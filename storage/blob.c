@@ -14,11 +14,12 @@ static enum rc unknown(const struct digest *d, enum rc rc, struct fault *f)
 /* The link's digest is the one asked for, except where the registry image left an alias:
  * _layers/sha512/<hex>/link with a sha256 in it. */
 enum rc blob_find(struct store *s, struct name repo, const struct digest *d, struct blob *out,
-                  time_t *linked, struct fault *f)
+                  struct origins *from, struct fault *f)
 {
     struct digest content;
     struct file_info info;
-    enum rc rc = link_get_timed(s, layout_layer_link(repo, d).s, &content, linked, f);
+    struct path link = layout_layer_link(repo, d);
+    enum rc rc = link_get_origin(s, &link, &content, from, f);
     if (rc == RC_OK)
         rc = data_stat(s, &content, &info, f);
     if (rc == RC_OK)
@@ -29,8 +30,7 @@ enum rc blob_find(struct store *s, struct name repo, const struct digest *d, str
 enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f)
 {
-    time_t ignored;
-    return unknown(d, blob_find(s, repo, d, out, &ignored, f), f);
+    return unknown(d, blob_find(s, repo, d, out, NULL, f), f);
 }
 
 /* An alias's content has to stay, too: it is pinned under its own name, and looked for again. */
@@ -48,16 +48,18 @@ enum rc blob_promise(struct store *s, struct name repo, const struct digest *d, 
                      struct fault *f)
 {
     struct blob b;
-    time_t linked;
+    struct origins from = {.count = 0};
     pins_begin(&s->pins, repo.s, PIN_BLOB, d);
-    enum rc rc = blob_find(s, repo, d, &b, &linked, f);
+    enum rc rc = blob_find(s, repo, d, &b, &from, f);
     if (rc == RC_OK && !digest_eq(&b.digest, d))
         rc = promise_content(s, repo, &b.digest, f);
     if (rc == RC_OK) {
-        link_promised(s, layout_layer_link(repo, d).s, linked);
+        link_promised(s, from.paths[0].s, from.times[0].modified.tv_sec);
         *out = b;
     }
     pins_end(&s->pins, repo.s, d, rc == RC_OK ? PIN_KEPT : PIN_DROPPED);
+    if (rc == RC_OK && digest_eq(&b.digest, d))
+        answer_remember_promise(s, repo, d, &from);
     return unknown(d, rc, f);
 }
 

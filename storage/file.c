@@ -252,7 +252,7 @@ enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struc
     return rc;
 }
 
-enum rc file_known_times(struct tree *t, const char *path, struct file_times *out)
+enum rc file_known(struct tree *t, const char *path, struct file_info *out)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
     struct stat st;
@@ -263,7 +263,7 @@ enum rc file_known_times(struct tree *t, const char *path, struct file_times *ou
     file_close(fd);
     if (!known)
         return RC_NOT_FOUND;
-    *out = info_of(&st).times;
+    *out = info_of(&st);
     return RC_OK;
 }
 

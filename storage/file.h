@@ -84,9 +84,9 @@ enum rc file_open(struct tree *t, const char *path, enum file_mode mode, int *fd
 void file_close(int fd); /* -1 is fine */
 enum rc file_stat(struct tree *t, const char *path, struct file_info *out,
                   struct fault *f) MUST_CHECK;
-/* The times of a file, if the system knows them without asking a disk; else, whatever the reason,
+/* The same, if the system knows it without asking a disk; else, whatever the reason,
  * RC_NOT_FOUND. */
-enum rc file_known_times(struct tree *t, const char *path, struct file_times *out) MUST_CHECK;
+enum rc file_known(struct tree *t, const char *path, struct file_info *out) MUST_CHECK;
 enum rc file_stat_fd(int fd, struct file_info *out, struct fault *f) MUST_CHECK;
 /* A hint that may be lost: failures are not told. */
 void file_set_time(struct tree *t, const char *path, time_t modified);

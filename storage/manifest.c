@@ -129,12 +129,11 @@ static enum rc check_reference(struct store *s, struct name repo, const struct o
                                struct fault *f)
 {
     struct blob b;
-    time_t ignored;
     if (r->role == OCI_CHILD)
         return settle_put(s, layout_revision(repo, &r->digest), &r->digest, 0, f);
     if (r->foreign)
         return RC_OK;
-    enum rc rc = blob_find(s, repo, &r->digest, &b, &ignored, f);
+    enum rc rc = blob_find(s, repo, &r->digest, &b, NULL, f);
     if (rc == RC_OK)
         return settle_put(s, layout_layer(repo, &r->digest), &r->digest, 0, f);
     if (rc == RC_NOT_FOUND)

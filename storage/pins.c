@@ -258,16 +258,23 @@ static void lock_when_safe(struct pins *p, struct span repo, const struct digest
         (void)pthread_cond_wait(&p->released, &p->mutex);
 }
 
-static void begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d,
-                  unsigned puts)
+/* With the mutex held, and the thing not condemned. */
+static void begin_safe(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d,
+                       unsigned puts)
 {
-    lock_when_safe(p, repo, d);
     expire(p, EXPIRE_STEP);
     struct pin *pin = take_pin(p, take_repo(p, repo), kind, d);
     pin->pending++;
     pin->content->pending++;
     pin->content->puts += puts;
     pin->repo->pending++;
+}
+
+static void begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d,
+                  unsigned puts)
+{
+    lock_when_safe(p, repo, d);
+    begin_safe(p, repo, kind, d, puts);
     (void)pthread_mutex_unlock(&p->mutex);
 }
 
@@ -301,6 +308,16 @@ static void end(struct pins *p, struct span repo, const struct digest *d, enum p
 void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
 {
     begin(p, repo, kind, d, 0);
+}
+
+bool pins_try_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d)
+{
+    (void)pthread_mutex_lock(&p->mutex);
+    bool safe = !is_condemned(p, repo, d);
+    if (safe)
+        begin_safe(p, repo, kind, d, 0);
+    (void)pthread_mutex_unlock(&p->mutex);
+    return safe;
 }
 
 void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how)

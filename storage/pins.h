@@ -62,6 +62,9 @@ enum pin_end {
 /* Each begin has an end. */
 void pins_begin(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d);
 void pins_end(struct pins *p, struct span repo, const struct digest *d, enum pin_end how);
+/* For who must not wait; false: it has not begun, since it would have to. */
+bool pins_try_begin(struct pins *p, struct span repo, enum pin_kind kind,
+                    const struct digest *d) MUST_CHECK;
 /* The same for whoever puts it there: before the end, what others see of it may be lost in a
  * crash. */
 void pins_begin_put(struct pins *p, struct span repo, enum pin_kind kind, const struct digest *d);

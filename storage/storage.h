@@ -97,6 +97,11 @@ enum rc blob_stat(struct store *s, struct name repo, const struct digest *d, str
 /* The same, and pins it: for whoever will rely on the answer. */
 enum rc blob_promise(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                      struct fault *f) MUST_CHECK;
+/* The same for who must not wait, such as the loop: one that was promised in this second before, if
+ * nothing of it has changed, and the system can tell that without asking a disk. RC_NOT_FOUND says
+ * nothing. */
+enum rc blob_promise_again(struct store *s, struct name repo, const struct digest *d,
+                           struct blob *out) MUST_CHECK; /* out->fd is -1 */
 enum rc blob_open(struct store *s, struct name repo, const struct digest *d, struct blob *out,
                   struct fault *f) MUST_CHECK;
 void blob_close(struct blob *b);
@@ -158,9 +163,11 @@ enum rc manifest_get(struct store *s, struct name repo, const struct reference *
                      struct arena *a, struct manifest *out, struct fault *f) MUST_CHECK;
 
 /* The same for who must not wait, such as the loop: one that was answered before, if nothing of it
- * has changed, and the system can tell that without asking a disk. RC_NOT_FOUND says nothing. */
+ * has changed, and the system can tell that without asking a disk. RC_NOT_FOUND says nothing. What
+ * has not changed is not looked at again in the same moment: the caller counts them, from 1
+ * (server/pool.h). By one thread at a time. */
 enum rc manifest_get_again(struct store *s, struct name repo, const struct reference *ref,
-                           struct arena *a, struct manifest *out) MUST_CHECK;
+                           uint64_t moment, struct arena *a, struct manifest *out) MUST_CHECK;
 
 /* The manifest that a tag points at. RC_MANIFEST_UNKNOWN. */
 enum rc tag_get(struct store *s, struct name repo, struct tag tag, struct digest *out,

@@ -159,7 +159,7 @@ enum rc link_get_origin(struct store *s, const struct path *path, struct digest 
 {
     struct link_text text;
     enum rc rc = link_load_digest(s, path->s, &text, out, f);
-    if (rc == RC_OK) {
+    if (rc == RC_OK && from) {
         from->paths[from->count] = *path;
         from->times[from->count++] = text.times;
     }

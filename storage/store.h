@@ -53,7 +53,7 @@ struct origins {
 /* A link file's digest. RC_NOT_FOUND if it is missing, empty or not a digest: a crash
  * of the registry image can leave such a file, and it means nothing. */
 enum rc link_get(struct store *s, const char *path, struct digest *out, struct fault *f) MUST_CHECK;
-/* The same, and adds it to what an answer comes from. */
+/* The same, and adds it to what an answer comes from, which may be NULL. */
 enum rc link_get_origin(struct store *s, const struct path *path, struct digest *out,
                         struct origins *from, struct fault *f) MUST_CHECK;
 /* The same, with the time of its pin. */
@@ -82,10 +82,15 @@ enum rc data_stat(struct store *s, const struct digest *d, struct file_info *out
 enum rc data_check_length(struct store *s, const struct digest *d, uint64_t size) MUST_CHECK;
 void data_suspect(struct store *s, const struct digest *d);
 
-/* Manifests as they were asked for, to be answered again (manifest_get_again). */
+/* Manifests as they were asked for, to be answered again (manifest_get_again), and blobs that were
+ * promised (blob_promise_again). */
 void answers_init(struct memory *m, struct tree *t);
 void answer_remember(struct store *s, struct name repo, const struct reference *ref,
                      const struct origins *from, const struct manifest *manifest);
+
+/* from: the link, which says the digest that it has in its name, too. */
+void answer_remember_promise(struct store *s, struct name repo, const struct digest *d,
+                             struct origins *from);
 
 /* A manifest's bytes, if they are what the digest says; else RC_NOT_FOUND. */
 enum rc document_get(struct store *s, const struct digest *d, struct arena *a, struct span *out,
@@ -107,9 +112,10 @@ struct lister;
 enum rc tag_delete_all(struct store *s, struct name repo, const struct digest *d,
                        struct lister *gone, struct fault *f) MUST_CHECK;
 
-/* Looks at a link and the data behind it. RC_NOT_FOUND, without words, if one is missing. */
+/* Looks at a link and the data behind it. RC_NOT_FOUND, without words, if one is missing. from:
+ * what the link is added to, or NULL. */
 enum rc blob_find(struct store *s, struct name repo, const struct digest *d, struct blob *out,
-                  time_t *linked, struct fault *f) MUST_CHECK;
+                  struct origins *from, struct fault *f) MUST_CHECK;
 
 /* Collects names for a list and cuts the page out of them. */
 struct lister {

@@ -2,7 +2,7 @@
 """A manifest that was asked for before is answered without reading it, as long as nothing of it has changed."""
 
 from harness.content import sha256
-from harness.push import manifest, push_image
+from harness.push import manifest, push_image, push_manifest
 from harness.waiting import wait_until_settled
 
 TIMES = 20
@@ -14,6 +14,7 @@ def same(answer):
 
 def test_again(server, client, volume):
     image = push_image(client, "again", "latest")
+    push_manifest(client, "again", "moves", image.manifest)
     other = manifest(image.config, image.layers, annotations={"other": "one"})
     path = "/v2/again/manifests/"
     requests = [lambda: client.get(path + "latest"), lambda: client.get(path + image.digest),
@@ -27,6 +28,11 @@ def test_again(server, client, volume):
     for _ in range(TIMES):
         assert [same(request()) for request in requests] == read
     assert server.bytes_read() - before < TIMES * len(image.manifest), "they are read each time"
+
+    assert client.get(path + "moves").body == image.manifest, "remembered from now on"
+    moved = manifest(image.config, image.layers, annotations={"other": "two"})
+    push_manifest(client, "again", "moves", moved)
+    assert client.get(path + "moves").body == moved
 
     volume.data(sha256(other)).parent.mkdir(parents=True)
     volume.data(sha256(other)).write_bytes(other)

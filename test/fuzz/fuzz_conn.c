@@ -29,6 +29,12 @@ enum { QUIET_TURNS = 3, END_TURNS = 3000 };
 /* ---- The pool, instead of server/pool.c. ------------------------------------------------ */
 
 static uv_idle_t idle;
+
+void pool_end_moment(struct pool *p)
+{
+    p->moment++;
+}
+
 static struct hop *first_hop, **last_hop = &first_hop;
 
 static void run_hops(uv_idle_t *i)
@@ -41,6 +47,7 @@ static void run_hops(uv_idle_t *i)
             last_hop = &first_hop;
         h->run(h);
         h->pool->in_flight--;
+        pool_end_moment(h->pool);
         h->done(h);
     }
 }
@@ -48,7 +55,7 @@ static void run_hops(uv_idle_t *i)
 void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads)
 {
     (void)threads;
-    *p = (struct pool){.loop = loop};
+    *p = (struct pool){.loop = loop, .moment = 1};
     (void)uv_idle_init(loop, &idle);
 }
 

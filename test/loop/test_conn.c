@@ -329,6 +329,29 @@ static void test_gone_while_it_waits(void **state)
     }
 }
 
+/* What was seen on the disk before the loop has waited, or a hop has come back, is looked at again.
+ */
+static void test_moments(void **state)
+{
+    struct rig *r = *state;
+    struct client c;
+    const struct pool *pool = &r->server.pool;
+    uint64_t before = pool->moment;
+    rig_turn(r);
+    assert_true(pool->moment > before);
+    (void)uv_prepare_stop(&r->server.waits);
+    client_open(&c, r);
+    before = pool->moment;
+    client_send_str(&c, "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(client_response(&c, NULL), 200);
+    assert_int_equal(pool->moment, before);
+    client_send_str(&c, "GET /v2/app/tags/list HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(client_response(&c, NULL), 404);
+    assert_true(pool->moment > before);
+    client_close(&c);
+    rig_until_idle(r);
+}
+
 /* The server closes connections at any moment of their lives. */
 static void test_closed_by_the_server(void **state)
 {
@@ -538,6 +561,7 @@ static int run_all(const char *name, int version)
         TEST(test_cut_and_resumed_at_once),
         TEST(test_busy_upload),
         TEST(test_gone_while_it_waits),
+        TEST(test_moments),
         TEST(test_closed_by_the_server),
         TEST(test_expect_continue),
         TEST(test_expect_continue_and_go_on),

@@ -111,6 +111,65 @@ static void test_head_of_a_blob_that_goes(void **state)
                                     .after = check_new_image});
 }
 
+/* ---- As before, where a promise is made again on the loop. ------------------------------- */
+
+/* The second stands still, and what was stored has stood still before. */
+static struct {
+    time_t at; /* 0: the clock goes */
+    unsigned answered_again;
+} standing;
+
+time_t __wrap_time(time_t *out);
+time_t __real_time(time_t *out);
+
+time_t __wrap_time(time_t *out)
+{
+    time_t now = standing.at != 0 ? standing.at : __real_time(NULL);
+    if (out)
+        *out = now;
+    return now;
+}
+
+static void promised_before(void *ctx)
+{
+    struct scene *s = ctx;
+    deleted_image(ctx);
+    standing.at = __real_time(NULL) + 10;
+    must(s, head_blob(&s->shelf, "app", 2) == RC_OK, "it is not there");
+    must(s, head_blob(&s->shelf, "app", 2) == RC_OK, "it is not there");
+    age(s);
+    (void)push_blob(&s->shelf, "app", 7);
+}
+
+static void head_again_then_push(void *ctx)
+{
+    struct scene *s = ctx;
+    struct blob b;
+    struct digest d = blob_digest(2);
+    s->told = blob_promise_again(s->shelf.store, repo_named("app"), &d, &b);
+    standing.answered_again += s->told == RC_OK;
+    if (s->told == RC_OK)
+        s->accepted = put_image(&s->shelf, "app", "2", IMAGE(7, 2));
+    else
+        head_then_push(ctx);
+}
+
+static void check_and_let_time_go(void *ctx)
+{
+    check_new_image(ctx);
+    standing.at = 0;
+}
+
+static void test_promise_again_of_a_blob_that_goes(void **state)
+{
+    (void)state;
+    explore("head again", &(struct turns){.before = promised_before,
+                                          .actors = {head_again_then_push, collect},
+                                          .actor_count = 2,
+                                          .after = check_and_let_time_go});
+    assert_true(standing.answered_again > 0);
+}
+
 /* The push is over, and the run goes on for hours. */
 static void head_then_push_then_time(void *ctx)
 {
@@ -509,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head_of_a_blob_that_goes),
+        cmocka_unit_test(test_promise_again_of_a_blob_that_goes),
         cmocka_unit_test(test_run_that_takes_long),
         cmocka_unit_test(test_upload_of_a_blob_that_goes),
         cmocka_unit_test(test_mount_of_a_blob_that_goes),

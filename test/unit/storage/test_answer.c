@@ -20,6 +20,7 @@ enum { HOUR = 3600, LARGE = 100 << 10 };
 /* The server's clock: what has changed a moment ago is not remembered. */
 struct clock {
     time_t ahead;
+    time_t at; /* it stands; 0: it goes */
 };
 static struct clock the_clock;
 
@@ -28,7 +29,7 @@ time_t __wrap_time(time_t *out)
 {
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    time_t t = now.tv_sec + the_clock.ahead;
+    time_t t = the_clock.at != 0 ? the_clock.at : now.tv_sec + the_clock.ahead;
     if (out)
         *out = t;
     return t;
@@ -51,12 +52,13 @@ struct place {
     struct name repo;
     struct reference tag;
     struct arena arena;
+    uint64_t moment;
 };
 
 static int setup(void **state)
 {
     struct place *p = calloc(1, sizeof(*p));
-    the_clock.ahead = HOUR;
+    the_clock = (struct clock){.ahead = HOUR};
     assert_true(place_make(p->root, sizeof(p->root), "answer"));
     assert_int_equal(store_open(p->root, &p->store, NULL), RC_OK);
     assert_int_equal(name_parse(SPAN("a/b"), &p->repo, NULL), RC_OK);
@@ -125,14 +127,15 @@ static struct reference by_digest(const struct digest *d)
 static bool is_known(struct place *p, const struct reference *ref)
 {
     struct manifest m;
-    return manifest_get_again(p->store, p->repo, ref, &p->arena, &m) == RC_OK;
+    return manifest_get_again(p->store, p->repo, ref, ++p->moment, &p->arena, &m) == RC_OK;
 }
 
 /* What a client gets: both ways must agree, where there are both. */
 static void expect(struct place *p, const struct reference *ref, struct span bytes)
 {
     struct manifest again, read;
-    bool known = manifest_get_again(p->store, p->repo, ref, &p->arena, &again) == RC_OK;
+    bool known =
+        manifest_get_again(p->store, p->repo, ref, ++p->moment, &p->arena, &again) == RC_OK;
     assert_int_equal(manifest_get(p->store, p->repo, ref, &p->arena, &read, NULL), RC_OK);
     assert_true(span_eq(read.bytes, bytes));
     if (known) {
@@ -200,6 +203,80 @@ static void test_manifest_goes(void **state)
     expect_unknown(p, &digest);
 }
 
+/* What was found is not looked for again before the moment is over. */
+static void test_moments(void **state)
+{
+    struct place *p = *state;
+    struct digest one = push(p, document(p, "one"));
+    struct manifest m;
+    expect(p, &p->tag, document(p, "one"));
+    assert_true(is_known(p, &p->tag));
+    remove_file(p, layout_revision_link(p->repo, &one));
+    uint64_t same = p->moment;
+    assert_int_equal(manifest_get_again(p->store, p->repo, &p->tag, same, &p->arena, &m), RC_OK);
+    assert_int_equal(manifest_get_again(p->store, p->repo, &p->tag, same + 1, &p->arena, &m),
+                     RC_NOT_FOUND);
+    assert_int_equal(manifest_get_again(p->store, p->repo, &p->tag, same + 1, &p->arena, &m),
+                     RC_NOT_FOUND);
+}
+
+static bool is_promised_again(struct place *p, const struct digest *d)
+{
+    struct blob b;
+    bool again = blob_promise_again(p->store, p->repo, d, &b) == RC_OK;
+    assert_true(!again || (digest_eq(&b.digest, d) && b.size == strlen("one") && b.fd == -1));
+    return again;
+}
+
+/* Only the second time there is nothing to note. */
+static void promise_twice(struct place *p, const struct digest *d)
+{
+    struct blob b;
+    for (int i = 0; i < 2; i++) {
+        assert_false(is_promised_again(p, d));
+        assert_int_equal(blob_promise(p->store, p->repo, d, &b, NULL), RC_OK);
+    }
+    assert_true(is_promised_again(p, d));
+}
+
+static void test_promise_again(void **state)
+{
+    struct place *p = *state;
+    struct digest d = digest_of(DIGEST_SHA256, SPAN("one"));
+    struct path link = layout_layer_link(p->repo, &d);
+    put_file(p, layout_blob(&d), SPAN("one"));
+    put_link(p, link, &d);
+    the_clock.at = time(NULL);
+    promise_twice(p, &d);
+    the_clock.at++;
+    promise_twice(p, &d);
+
+    put_link(p, link, &d);
+    promise_twice(p, &d);
+    remove_file(p, link);
+    assert_false(is_promised_again(p, &d));
+    put_link(p, link, &d);
+    promise_twice(p, &d);
+    remove_file(p, layout_blob(&d));
+    assert_false(is_promised_again(p, &d));
+}
+
+/* Its content is pinned under a name of its own. */
+static void test_alias_is_not_promised_again(void **state)
+{
+    struct place *p = *state;
+    struct blob b;
+    struct digest d = digest_of(DIGEST_SHA256, SPAN("one"));
+    struct digest alias = digest_of(DIGEST_SHA512, SPAN("one"));
+    put_file(p, layout_blob(&d), SPAN("one"));
+    put_link(p, layout_layer_link(p->repo, &d), &d);
+    put_link(p, layout_layer_link(p->repo, &alias), &d);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(blob_promise(p->store, p->repo, &alias, &b, NULL), RC_OK);
+        assert_false(is_promised_again(p, &alias));
+    }
+}
+
 /* In place, and of the same length: by a disk's repair, or by hand. */
 static void test_data_is_damaged(void **state)
 {
@@ -238,6 +315,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_tag_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(test_manifest_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_moments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_promise_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_alias_is_not_promised_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_data_is_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_not_remembered, setup, teardown),
     };
