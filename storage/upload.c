@@ -20,6 +20,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     FLUSH_BYTES = 8 << 20,  /* write-back begins every so many bytes … */
@@ -32,9 +33,8 @@ enum hash_origin { HASH_COMPUTED, HASH_LOADED };
 
 struct upload {
     struct store *store;
-    struct name repo; /* in arena */
-    struct span id;   /* in arena */
-    struct arena arena;
+    struct name repo; /* in text */
+    struct span id;   /* in text */
     int fd;
     uint64_t offset, hashed, flushed;
     uint64_t from;  /* the offset when it was opened */
@@ -44,6 +44,7 @@ struct upload {
     bool over;   /* it is a blob or gone: the file is no longer to be touched */
     enum hash_origin origin;
     struct hash hash;
+    char text[]; /* and no arena: slow clients hold uploads by the thousand */
 };
 
 static enum rc unknown(struct span id, enum rc rc, struct fault *f)
@@ -182,20 +183,24 @@ static void load_hash(struct upload *u, struct fault *f)
     static const enum digest_alg algs[] = {DIGEST_SHA512, DIGEST_SHA384, DIGEST_SHA256};
     struct hash loaded;
     struct span state;
+    struct arena a;
     uint64_t offset = 0;
     size_t i = 0;
+    arena_init(&a);
     enum rc rc = RC_NOT_FOUND;
     while (i < array_len(algs) && (rc = find_state(u, algs[i], &offset, f)) == RC_NOT_FOUND)
         i++;
     enum digest_alg alg = i < array_len(algs) ? algs[i] : DIGEST_SHA256;
     struct path path = layout_upload_hash(u->repo, u->id, alg, offset);
     if (rc == RC_OK)
-        rc = file_get(&u->store->tree, path.s, HASH_STATE_MAX, &u->arena, &state, f);
+        rc = file_get(&u->store->tree, path.s, HASH_STATE_MAX, &a, &state, f);
     hash_init(&u->hash, alg);
     u->hashed = u->saved = 0;
     u->saved_rc = rc == RC_NOT_FOUND || rc == RC_SIZE_INVALID ? RC_OK : rc;
     u->origin = HASH_COMPUTED;
-    if (rc != RC_OK || !hash_load(&loaded, alg, state) || hash_count(&loaded) != offset)
+    bool is_loaded = rc == RC_OK && hash_load(&loaded, alg, state);
+    arena_fini(&a);
+    if (!is_loaded || hash_count(&loaded) != offset)
         return;
     u->hash = loaded;
     u->hashed = u->saved = offset;
@@ -287,11 +292,24 @@ static enum rc take_hold(struct upload *u, struct fault *f)
     return unknown(u->id, rc, f);
 }
 
+static struct upload *upload_new(struct store *s, struct name repo, struct span id)
+{
+    struct upload *u = must_calloc(sizeof(*u) + repo.s.n + id.n);
+    char *behind = u->text + repo.s.n;
+    memcpy(u->text, repo.s.p, repo.s.n);
+    memcpy(behind, id.p, id.n);
+    u->store = s;
+    u->repo = (struct name){span_from(u->text, repo.s.n)};
+    u->id = span_from(behind, id.n);
+    u->fd = -1;
+    pins_enter(&s->pins, u->repo.s);
+    return u;
+}
+
 static void upload_free(struct upload *u)
 {
     file_close(u->fd);
     pins_leave(&u->store->pins, u->repo.s);
-    arena_fini(&u->arena);
     free(u);
 }
 
@@ -300,13 +318,7 @@ enum rc upload_open(struct store *s, struct name repo, struct span id, struct up
 {
     if (!upload_id_valid(id))
         return unknown(id, RC_NOT_FOUND, f);
-    struct upload *u = must_calloc(sizeof(*u));
-    u->store = s;
-    u->fd = -1;
-    arena_init(&u->arena);
-    u->repo = (struct name){arena_span(&u->arena, repo.s)};
-    u->id = arena_span(&u->arena, id);
-    pins_enter(&s->pins, u->repo.s);
+    struct upload *u = upload_new(s, repo, id);
     bool distrusts = atomic_load(&s->distrusts);
     enum rc rc = take_hold(u, f);
     if (rc == RC_OK)
