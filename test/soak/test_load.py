@@ -21,7 +21,7 @@ from harness.wire import Closed, Wire
 
 CLIENTS = int(os.environ.get("LOAD_CLIENTS", "1000"))
 MIB = 1 << 20
-MEMORY_MAX, IDLE_MAX = 64 * MIB, 6 * MIB
+MEMORY_MAX, IDLE_MAX = 24 * MIB, 6 * MIB
 PUSHED, PULLED, FAST = 64 << 10, 512 << 10, 96 * MIB
 
 
