@@ -12,9 +12,7 @@
  *   any ──conn_close──► CLOSING; from POOL and FILE when the pool gives back, from BODY
  *   after a last turn that lets the operation release what it holds.
  *
- * A turn of a body goes on as long as the client keeps up with it: the thread that hashes and
- * writes the bytes also reads them, so that they are in its processor's cache. The kernel's own
- * buffer is what the network fills meanwhile; when that is full, the client waits.
+ * What POOL and FILE do in their thread is in conn_hop.c.
  */
 #include "lib/log.h"
 #include "server/conn_state.h"
@@ -23,8 +21,6 @@
 
 enum {
     READS_PER_EVENT = 4,
-    TURN_LEAST = 1 << 20,  /* bytes of a body: enough to make a hop cheap … */
-    TURN_MOST = 8 << 20,   /* … and, while nobody waits for a thread, more */
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
     FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
     WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon */
@@ -165,12 +161,6 @@ static void refuse(struct conn *c)
 
 /* ---- Turns in the pool. ----------------------------------------------------------------- */
 
-/* With all of the body that is here. */
-static enum run_turn turn_of(const struct conn *c)
-{
-    return c->in.state == IN_DONE ? RUN_LAST : RUN_MORE;
-}
-
 /* The deadline is for what the client does. */
 static void submit(struct conn *c, enum conn_state state, void (*run)(struct hop *),
                    void (*done)(struct hop *))
@@ -180,24 +170,6 @@ static void submit(struct conn *c, enum conn_state state, void (*run)(struct hop
     c->hop.run = run;
     c->hop.done = done;
     pool_submit(&c->server->pool, &c->hop);
-}
-
-static bool goes_on(struct conn *c, uint64_t taken)
-{
-    bool fair = taken < TURN_LEAST || (taken < TURN_MOST && !pool_is_short(&c->server->pool));
-    return c->run.state == RUN_OPEN && fair && input_next_body(&c->in, &c->wire);
-}
-
-static void run_hop(struct hop *h)
-{
-    struct conn *c = container_of(h, struct conn, hop);
-    uint64_t before = c->in.received;
-    run_turn(&c->run, input_body(&c->in), c->turn);
-    while (goes_on(c, c->in.received - before)) {
-        c->turn = turn_of(c);
-        run_turn(&c->run, input_body(&c->in), c->turn);
-    }
-    notify_take(c->server->notify, c->run.op->events); /* done is done, whoever waits for it */
 }
 
 /* The operation has let go of everything: answer for it. */
@@ -241,7 +213,7 @@ static void after_run(struct hop *h)
 
 static void submit_run(struct conn *c)
 {
-    submit(c, CONN_POOL, run_hop, after_run);
+    submit(c, CONN_POOL, conn_run_hop, after_run);
 }
 
 static void submit_turn(struct conn *c, enum run_turn turn)
@@ -253,12 +225,6 @@ static void submit_turn(struct conn *c, enum run_turn turn)
 void conn_abort(struct conn *c)
 {
     submit_turn(c, RUN_ABORT);
-}
-
-static void file_hop(struct hop *h)
-{
-    struct conn *c = container_of(h, struct conn, hop);
-    c->file_next = output_send_file(&c->out, &c->wire);
 }
 
 static void after_file(struct hop *h);
@@ -290,14 +256,13 @@ static enum rc make_run(struct conn *c)
     return run_begin(&c->run, &c->in.head, &env);
 }
 
-static void proof_hop(struct hop *h);
 static void after_proof(struct hop *h);
 
 /* The run is as far as it can be on the loop; rc is what it said. */
 static void go_on(struct conn *c, enum rc rc)
 {
     if (rc == RC_OK && c->run.state == RUN_PROOF) {
-        submit(c, CONN_POOL, proof_hop, after_proof);
+        submit(c, CONN_POOL, conn_proof_hop, after_proof);
         return;
     }
     if (rc == RC_OK && c->run.state == RUN_ASK && c->waits < PROOF_WAITS_MAX) {
@@ -314,11 +279,6 @@ static void go_on(struct conn *c, enum rc rc)
         c->state = CONN_BODY;
     else
         answer(c);
-}
-
-static void proof_hop(struct hop *h)
-{
-    run_prove(&container_of(h, struct conn, hop)->run);
 }
 
 static void after_proof(struct hop *h)
@@ -431,7 +391,7 @@ static bool step_body(struct conn *c)
     if (!waiting)
         input_parse(&c->in);
     if (c->in.state == IN_DONE || input_body(&c->in).n > 0 || c->run.state == RUN_NEW)
-        submit_turn(c, turn_of(c));
+        submit_turn(c, conn_turn(c));
     else if (c->in.state == IN_FAILED || (c->in.ended && !waiting))
         submit_turn(c, RUN_ABORT);
     else if (waiting)
@@ -450,7 +410,7 @@ static bool step_send(struct conn *c)
     case OUTPUT_WAIT:
         return false;
     case OUTPUT_FILE:
-        submit(c, CONN_FILE, file_hop, after_file);
+        submit(c, CONN_FILE, conn_file_hop, after_file);
         return false;
     case OUTPUT_BROKEN:
     case OUTPUT_UNREADABLE:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * conn_state: what a connection is, for the two files that are its code: conn.c moves its
- * requests, conn_life.c makes and ends it. Nobody else looks inside. Loop thread.
+ * conn_state: what a connection is, for the three files that are its code: conn.c moves its
+ * requests, conn_hop.c does what takes a thread, conn_life.c makes and ends it. Nobody else looks
+ * inside. Loop thread, but for the hops.
  */
 #ifndef SERVER_CONN_STATE_H
 #define SERVER_CONN_STATE_H
@@ -43,8 +44,8 @@ struct conn {
 
     struct input in;
     struct output out;
-    enum connection after; /* the answer: keep the connection or close it? */
-    enum run_turn turn;    /* the one in the pool */
+    enum connection after;      /* the answer: keep the connection or close it? */
+    enum run_turn turn;         /* the one in the pool */
     unsigned waits;             /* how often this request has waited for an upload */
     enum output_next file_next; /* what the pool said of the last piece of a file */
 
@@ -64,6 +65,12 @@ void conn_unwatch(struct conn *c);
 void conn_abort(struct conn *c);
 /* conn.c: the turn that found its upload busy is taken again. */
 void conn_try_again(struct conn *c);
+/* conn_hop.c: what the next turn of the operation is, with the body that is here. */
+enum run_turn conn_turn(const struct conn *c);
+/* conn_hop.c, in the pool: a turn, a piece of a file, the proof of who asks. */
+void conn_run_hop(struct hop *h);
+void conn_file_hop(struct hop *h);
+void conn_proof_hop(struct hop *h);
 /* conn_life.c: that will be done in a moment. */
 void conn_wait(struct conn *c);
 

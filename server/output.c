@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One turn in the pool: enough to make the hop cheap, little enough to be fair. */
+/* Little enough to be fair: between two, others may have their turn. */
 enum { FILE_PIECE = 2 << 20 };
 
 void output_init(struct output *o)
