@@ -99,8 +99,9 @@ def measure(pattern):
         place = Place(folder, disk)
         for name, row in chosen:
             print(f"== {name}", flush=True)
+            begun = time.monotonic()
             found = list(row(place))
-            print(table(found), flush=True)
+            print(f"{table(found)}in {time.monotonic() - begun:.0f} s", flush=True)
             figures += found
             place.clear()
         where = {"storage in memory": file_system(folder), "storage on the disk": file_system(disk)}
