@@ -14,6 +14,7 @@ from harness.waiting import wait_until
 from harness.wire import Client, Closed
 
 LARGEST = 10 << 20
+IDLE_KIB = 6 << 10
 KILL_AFTER = 10  # seconds that `docker stop` waits before it kills
 AT_ONCE = 3
 CONFIG_PATHS = ("/etc/docker/registry/config.yml", "/etc/distribution/config.yml")
@@ -241,6 +242,19 @@ def test_environment(run, body):
     digest = push_blob(client, "some/repo", bytes(body(1000)))
     assert client.delete(f"/v2/some/repo/blobs/{digest}").status == 202
     container.execute("test", "-d", "/var/lib/registry/below/docker/registry/v2")
+
+
+def test_idle_memory(run):
+    status = dict(line.split(":", 1) for line in run().execute("cat", "/proc/1/status").stdout.splitlines())
+    assert int(status["VmHWM"].split()[0]) < IDLE_KIB
+
+
+def test_notifications(run, body):
+    """With the libcurl that is linked into it. Who is told is the server itself, which refuses."""
+    endpoints = [{"name": "self", "url": "http://localhost:5000/elsewhere"}]
+    container = run("--env", f"REGISTRY_NOTIFICATIONS_ENDPOINTS={json.dumps(endpoints)}")
+    push_blob(container.client(), "some/repo", bytes(body(1000)))
+    wait_until(lambda: "notifications: self: answered with 404" in container.logs(), "the refusal in the log")
 
 
 # how it ends
