@@ -30,6 +30,7 @@ COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket
           "to a thread of the pool and back.")
 PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
           "back to the loop; nginx sends it in the one thread, and waits.")
+DECRYPTED = "Each byte is decrypted and then hashed, both by the processor alone, and copied into the file."
 ENCRYPTED = "Each byte is read into memory, encrypted and copied into the socket, where plain ones go by sendfile."
 LIBRARIES = "Four fifths of it are pages of libraries' code and tables, most of them the C library's and OpenSSL's."
 PAGES = "A page is made by a thread of the pool, and sent by the one loop: the clients wait for each other there."
@@ -107,7 +108,8 @@ def tls_rows(place):
     for number, what in enumerate(("push", "pull")):
         plain = found[False][number][OURS].rate * 1e-6
         yield from of_bytes(f"{what} over TLS, {BLOB_MIB} MiB", found[True][number], at_least(0.6 * plain),
-                            why=COPIES if what == "push" else ENCRYPTED)
+                            why=DECRYPTED if what == "push" else ENCRYPTED)
+        yield from of_memory(f"{what} over TLS", found[True][number])
 
 
 # small answers
