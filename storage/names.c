@@ -48,6 +48,12 @@ static struct name_set *recall(struct memory *m, const char *path, const struct 
     return NULL;
 }
 
+struct name_set *names_remembered(struct memory *m, const char *path)
+{
+    struct memo *memo = memory_find(m, path, strlen(path));
+    return memo ? of(memo) : NULL;
+}
+
 /* ---- Reading a directory. --------------------------------------------------------------- */
 
 struct reading {

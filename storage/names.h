@@ -26,6 +26,8 @@ void names_init(struct memory *m);
 /* RC_NOT_FOUND if there is no such directory. What a path is asked for is always the same kind. */
 enum rc names_take(struct memory *m, struct tree *t, const char *path, const struct names_kind *k,
                    struct name_set **out, struct fault *f) MUST_CHECK;
+/* As they were when they were last read, to begin with: NULL if that is not remembered. */
+struct name_set *names_remembered(struct memory *m, const char *path);
 void names_give(struct memory *m, struct name_set *set); /* set may be NULL */
 
 size_t names_count(const struct name_set *set);

@@ -56,21 +56,29 @@ static bool takes_any(const char *name)
     return true;
 }
 
-/* One of a few manifests that were there when the directory changed last: most often it still is.
- * That none of them is says nothing. */
-static bool has_known_manifest(struct store *s, struct span repo)
+static bool has_one_of(struct store *s, struct path dir, const struct name_set *set)
 {
-    static const struct names_kind few = {.takes = takes_any, .most = 4};
-    struct path dir = layout_repo_revisions(repo, DIGEST_SHA256);
-    struct name_set *set = NULL;
     struct file_info info;
     bool found = false;
-    if (names_take(&s->names, &s->tree, dir.s, &few, &set, NULL) != RC_OK)
-        return false;
     for (size_t i = 0; i < names_count(set) && !found; i++) {
         struct path entry = layout_below(dir, names_item(set, i).p);
         found = file_stat(&s->tree, layout_link_in(entry).s, &info, NULL) == RC_OK;
     }
+    return found;
+}
+
+/* One of a few manifests that were there at some time: most often it still is, and it is of no
+ * matter what else the directory has by now. That none of them is there says nothing. */
+static bool has_known_manifest(struct store *s, struct span repo)
+{
+    static const struct names_kind few = {.takes = takes_any, .most = 4};
+    struct path dir = layout_repo_revisions(repo, DIGEST_SHA256);
+    struct name_set *set = names_remembered(&s->names, dir.s);
+    bool found = set && has_one_of(s, dir, set);
+    names_give(&s->names, set);
+    if (found || names_take(&s->names, &s->tree, dir.s, &few, &set, NULL) != RC_OK)
+        return found;
+    found = has_one_of(s, dir, set);
     names_give(&s->names, set);
     return found;
 }

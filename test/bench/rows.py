@@ -38,7 +38,7 @@ PULLS_BESIDE = "The loop that answers also hands out the pieces of eight pulls, 
 HELD = "Each push holds a buffer with what has come of the next piece, its request's memory, and an upload with its hash."
 FSYNCS = ("An image takes 33 fsyncs, of files and of directories, most of which commit the file system's journal each; "
           "docker-registry's 26 are of files alone, and half of them the same again.")
-NAMES_EACH = "Each name on the page takes three looks at the disk: is it still there, and has it a manifest?"
+NAMES_EACH = "Each name on the page takes two looks at the disk: has it others below it, and a manifest?"
 
 
 # figures out of samples
