@@ -486,11 +486,11 @@ enum rc file_take_out(struct tree *t, const char *path, const char *to, struct f
 
 enum durability { DURABLE, NOT_DURABLE };
 
-static enum rc write_temp(struct tree *t, const char *temp, struct span bytes, enum durability d,
-                          struct fault *f)
+static enum rc write_new(struct tree *t, const char *path, struct span bytes, enum durability d,
+                         struct fault *f)
 {
     int fd = -1;
-    enum rc rc = file_open(t, temp, FILE_CREATE, &fd, f);
+    enum rc rc = file_open(t, path, FILE_CREATE, &fd, f);
     if (rc != RC_OK)
         return rc;
     rc = file_write(fd, bytes, f);
@@ -518,7 +518,7 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
     enum rc rc = d == DURABLE ? file_mkdirs_above(t, path, f) : RC_OK;
     if (rc != RC_OK)
         return rc;
-    rc = write_temp(t, temp, bytes, d, f);
+    rc = write_new(t, temp, bytes, d, f);
     if (rc == RC_OK)
         rc = rename_once(t, temp, path, f);
     if (rc != RC_OK)
@@ -544,6 +544,14 @@ enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes, s
 {
     uint64_t begun = actions_begin(t->actions);
     enum rc rc = put_once(t, path, bytes, NOT_DURABLE, f);
+    actions_end(t->actions, ACTION_PUT, begun);
+    return rc;
+}
+
+enum rc file_put_new(struct tree *t, const char *path, struct span bytes, struct fault *f)
+{
+    uint64_t begun = actions_begin(t->actions);
+    enum rc rc = write_new(t, path, bytes, NOT_DURABLE, f);
     actions_end(t->actions, ACTION_PUT, begun);
     return rc;
 }

@@ -125,13 +125,18 @@ enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fau
  * crash. */
 enum rc file_put_unsynced(struct tree *t, const char *path, struct span bytes,
                           struct fault *f) MUST_CHECK;
-/* The same in a directory that nobody else knows of, making that, too. Nothing of it is synced
- * until file_sync_tree. */
-enum rc file_put_aside(struct tree *t, const char *path, struct span bytes,
+/* The same for a new file, where nobody reads it before it is whole. */
+enum rc file_put_new(struct tree *t, const char *path, struct span bytes,
+                     struct fault *f) MUST_CHECK;
+/* Makes a directory that nobody else knows of, with those above it, not synced. */
+enum rc file_mkdirs_aside(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* file_put_new somewhere below such a directory, making those in between. */
+enum rc file_put_aside(struct tree *t, const char *top, const char *path, struct span bytes,
                        struct fault *f) MUST_CHECK;
-/* fsyncs a directory that nobody else knows of, with all that is in it: one after the other, so
- * that the file system has to commit what was made only once. */
-enum rc file_sync_tree(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+/* fsyncs that file and the directories between it and `top`. When all has been put, so that the
+ * file system has to commit what was made only once. */
+enum rc file_sync_aside(struct tree *t, const char *top, const char *path,
+                        struct fault *f) MUST_CHECK;
 /* Moves a synced file over `to`, for good, making directories as needed. */
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f) MUST_CHECK;
 /* Moves a directory to where nobody looks, making that as needed: here it is gone for good. */

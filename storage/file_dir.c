@@ -219,7 +219,7 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 
 /* ---- What nobody else knows of. --------------------------------------------------------- */
 
-static enum rc make_aside(struct tree *t, const char *path, struct fault *f)
+enum rc file_mkdirs_aside(struct tree *t, const char *path, struct fault *f)
 {
     char above[PATH_BYTES];
     if (mkdirat(t->fd, path, 0777) == 0 || errno == EEXIST)
@@ -227,46 +227,37 @@ static enum rc make_aside(struct tree *t, const char *path, struct fault *f)
     if (errno != ENOENT || !strchr(path, '/'))
         return fault_errno(f, errno, "make directory", path);
     parent_of(path, above);
-    enum rc rc = make_aside(t, above, f);
+    enum rc rc = file_mkdirs_aside(t, above, f);
     return rc == RC_OK ? file_mkdir(t, path, f) : rc;
 }
 
-enum rc file_put_aside(struct tree *t, const char *path, struct span bytes, struct fault *f)
+enum rc file_put_aside(struct tree *t, const char *top, const char *path, struct span bytes,
+                       struct fault *f)
 {
     char dir[PATH_BYTES];
-    parent_of(path, dir);
-    enum rc rc = make_aside(t, dir, f);
-    return rc == RC_OK ? file_put_unsynced(t, path, bytes, f) : rc;
+    (void)snprintf(dir, sizeof(dir), "%s", path);
+    char *slash = dir + strlen(top);
+    enum rc rc = RC_OK;
+    while (rc == RC_OK && (slash = strchr(slash + 1, '/'))) {
+        *slash = 0;
+        rc = file_mkdir(t, dir, f);
+        *slash = '/';
+    }
+    return rc == RC_OK ? file_put_new(t, path, bytes, f) : rc;
 }
 
-struct syncing {
-    struct tree *tree;
-    const char *dir;
-    struct fault *fault;
-};
-
-static enum rc sync_entry(void *ctx, const char *name, bool is_dir)
+enum rc file_sync_aside(struct tree *t, const char *top, const char *path, struct fault *f)
 {
-    struct syncing *s = ctx;
-    char path[PATH_BYTES];
+    char dir[PATH_BYTES];
     int fd = -1;
-    int n = snprintf(path, sizeof(path), "%s/%s", s->dir, name);
-    if (n < 0 || (size_t)n >= sizeof(path))
-        return fault(s->fault, RC_IO, "a path below %s is too long", s->dir);
-    if (is_dir)
-        return file_sync_tree(s->tree, path, s->fault);
-    enum rc rc = file_open(s->tree, path, FILE_READ, &fd, s->fault);
+    enum rc rc = file_open(t, path, FILE_READ, &fd, f);
     if (rc == RC_OK)
-        rc = file_sync(fd, s->fault);
+        rc = file_sync(fd, f);
     file_close(fd);
+    parent_of(path, dir);
+    for (; rc == RC_OK && strlen(dir) > strlen(top); parent_of(dir, dir))
+        rc = file_sync_dir(t, dir, f);
     return rc;
-}
-
-enum rc file_sync_tree(struct tree *t, const char *path, struct fault *f)
-{
-    struct syncing s = {.tree = t, .dir = path, .fault = f};
-    enum rc rc = file_list(t, path, sync_entry, &s, f);
-    return rc == RC_OK ? file_sync_dir(t, path, f) : rc;
 }
 
 /* Another file system, no right to be there, or a file in the way. */
@@ -278,7 +269,7 @@ static bool is_for_good(int error)
 
 enum rc file_try_move(struct tree *t, const char *from, const char *to)
 {
-    enum rc rc = make_aside(t, from, NULL);
+    enum rc rc = file_mkdirs_aside(t, from, NULL);
     if (rc == RC_OK && renameat(t->fd, from, t->fd, to) != 0)
         rc = fault_errno(NULL, errno, "move", from);
     if (rc != RC_OK && is_for_good(errno))
@@ -409,6 +400,8 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
 {
     if (depth > TREE_DEPTH_MAX)
         return fault(f, RC_IO, "%s is nested too deeply", path);
+    if (file_remove_empty(t, path))
+        return RC_OK;
     struct removal r = {.tree = t, .dir = path, .depth = depth, .fault = f};
     enum rc rc = list(t, path, remove_entry, &r, NULL, f);
     if (rc != RC_OK)

@@ -95,11 +95,18 @@ static enum rc put_links_aside(struct store *s, struct path aside, const struct 
                                struct fault *f)
 {
     struct digest_text text = digest_print(d);
+    struct path history = layout_index_in(aside, d), current = layout_current_in(aside);
     struct tree *t = &s->tree;
-    enum rc rc = file_put_aside(t, layout_index_in(aside, d).s, span_of(text.s), f);
+    enum rc rc = file_mkdirs_aside(t, aside.s, f);
     if (rc == RC_OK)
-        rc = file_put_aside(t, layout_current_in(aside).s, span_of(text.s), f);
-    return rc == RC_OK ? file_sync_tree(t, aside.s, f) : rc;
+        rc = file_put_aside(t, aside.s, history.s, span_of(text.s), f);
+    if (rc == RC_OK)
+        rc = file_put_aside(t, aside.s, current.s, span_of(text.s), f);
+    if (rc == RC_OK)
+        rc = file_sync_aside(t, aside.s, history.s, f);
+    if (rc == RC_OK)
+        rc = file_sync_aside(t, aside.s, current.s, f);
+    return rc == RC_OK ? file_sync_dir(t, aside.s, f) : rc;
 }
 
 static enum rc put_new(struct store *s, struct path dir, const struct digest *d, struct fault *f)

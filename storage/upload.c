@@ -75,7 +75,7 @@ static enum rc put_started(struct store *s, struct name repo, struct span id, st
     struct tm tm;
     time_t now = time(NULL);
     size_t n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-    return file_put_unsynced(&s->tree, layout_upload_started(repo, id).s, span_from(text, n), f);
+    return file_put_new(&s->tree, layout_upload_started(repo, id).s, span_from(text, n), f);
 }
 
 /* Its directories are made one by one: not those above, which are for others, too, and synced. */
@@ -184,10 +184,12 @@ static void load_hash(struct upload *u, struct fault *f)
     struct hash loaded;
     struct span state;
     struct arena a;
+    struct file_info info;
     uint64_t offset = 0;
-    size_t i = 0;
     arena_init(&a);
-    enum rc rc = RC_NOT_FOUND;
+    /* Most have none: they come in one piece. */
+    enum rc rc = file_stat(&u->store->tree, layout_upload_states(u->repo, u->id).s, &info, f);
+    size_t i = rc == RC_OK ? 0 : array_len(algs);
     while (i < array_len(algs) && (rc = find_state(u, algs[i], &offset, f)) == RC_NOT_FOUND)
         i++;
     enum digest_alg alg = i < array_len(algs) ? algs[i] : DIGEST_SHA256;
@@ -431,6 +433,13 @@ static void upload_end(struct upload *u)
     (void)ignored;
 }
 
+/* Most often nothing else is left of it, and a directory that is empty goes at once. */
+static void drop_started(struct upload *u)
+{
+    enum rc ignored = file_drop(&u->store->tree, layout_upload_started(u->repo, u->id).s, NULL);
+    (void)ignored;
+}
+
 static enum rc check_digest(struct upload *u, const struct digest *d, struct fault *f)
 {
     struct digest content;
@@ -490,6 +499,8 @@ enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
         rc = sync_data(u, f);
     if (rc == RC_OK)
         rc = commit_pinned(u, d, f);
+    if (rc == RC_OK)
+        drop_started(u);
     /* Who has no room gives some back: clients begin anew, and not where they were. What cannot be
      * removed of a blob that is there is the purge's. */
     if (rc == RC_OK || rc == RC_DIGEST_INVALID || rc == RC_NO_SPACE || u->over)
