@@ -30,7 +30,7 @@ COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket
           "to a thread of the pool and back.")
 PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
           "back to the loop; nginx sends it in the one thread, and waits.")
-DECRYPTED = "Each byte is decrypted and then hashed, both by the processor alone, and copied into the file."
+DECRYPTED = "Each byte is copied out of the socket, decrypted, hashed and copied into the file, one after the other."
 ENCRYPTED = "Each byte is read into memory, encrypted and copied into the socket, where plain ones go by sendfile."
 LIBRARIES = "Four fifths of it are pages of libraries' code and tables, most of them the C library's and OpenSSL's."
 PAGES = "A page is made by a thread of the pool, and sent by the one loop: the clients wait for each other there."
