@@ -7,8 +7,8 @@ import time
 import collection
 from contestants import MACHINE, NGINX, ORIGINAL, OURS, Files, Ours, Theirs
 from figures import Figure, at_least, at_most
-from load import (Done, beside, compare, curl, etag, hey, images, latencies, openssl_sha256, pull, push, repeated,
-                  sample, wrk)
+from load import (ROUNDS, Done, beside, compare, curl, etag, hey, images, in_turn, latencies, openssl_sha256, pull,
+                  push, repeated, sample, wrk)
 from stores import Filler, body_file
 
 from harness import slow
@@ -25,9 +25,9 @@ ENOUGH_FOR_THEIR_CROWD = 9 << 30
 
 # What stands in the way where a target is missed.
 ONE_LOOP = ("One loop answers, which shares the processors with the client; nginx has a process for each. Each answer "
-            "asks the disk whether it is still true: a look at three files, where nginx takes one.")
-COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket and into the file, and each piece goes "
-          "to a thread of the pool and back.")
+            "is looked at on the disk, but once in a moment of the loop: up to three files, where nginx takes one.")
+COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket and into the file, and one thread does "
+          "all three: a program that does nothing else takes 1.35 to 1.9 CPU s/GB where this server takes 1.6.")
 PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
           "back to the loop; nginx sends it in the one thread, and waits.")
 DECRYPTED = "Each byte is copied out of the socket, decrypted, hashed and copied into the file, one after the other."
@@ -68,12 +68,12 @@ def of_memory(what, samples, at=None):
 
 
 def push_rows(place):
-    one = [body_file(place.scratch, "one", BLOB_MIB * MIB)]
+    ones = [body_file(place.scratch, f"one-{i}", BLOB_MIB * MIB) for i in range(ROUNDS)]
     eight = [body_file(place.scratch, f"eighth-{i}", EIGHTH_MIB * MIB) for i in range(8)]
     with place.running(Ours, Theirs) as servers:
-        alone = compare(servers, push(one))
+        alone = compare(servers, in_turn([push([one]) for one in ones]))
         together = compare(servers, push(eight))
-    alone[MACHINE] = openssl_sha256(*one[0][::2])
+    alone[MACHINE] = openssl_sha256(*ones[0][::2])
     alone_is = alone[OURS].rate * 1e-6
     yield from of_bytes(f"push one blob, {BLOB_MIB} MiB", alone, at_least(0.75, MACHINE), at_most(1.0),
                         COPIES)
