@@ -89,7 +89,9 @@ static void read_answer(struct span *in, bool is_head, bool may_be_head, struct 
                          .type = field(values, "Content-Type"),
                          .digest = field(values, "Docker-Content-Digest"),
                          .closes = span_eq(field(values, "Connection"), SPAN("close"))};
-    if (is_head || (may_be_head && in->n == 0))
+    /* Who cannot read a head does not know that it is HEAD's, and stops listening. */
+    bool refused = out->closes && (code == 400 || code == 431);
+    if ((is_head && !refused) || ((is_head || may_be_head) && in->n == 0))
         return;
     HOLDS(in->n >= length);
     out->body = span_head(*in, (size_t)length);
