@@ -27,7 +27,7 @@ ENOUGH_FOR_THEIR_CROWD = 9 << 30
 ONE_LOOP = ("One loop answers, which shares the processors with the client; nginx has a process for each. Each answer "
             "is looked at on the disk, but once in a moment of the loop: up to three files, where nginx takes one.")
 COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket and into the file, and one thread does "
-          "all three: a program that does nothing else takes 1.35 to 1.9 CPU s/GB where this server takes 1.6.")
+          "all three.")
 PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
           "back to the loop; nginx sends it in the one thread, and waits.")
 DECRYPTED = "Each byte is copied out of the socket, decrypted, hashed and copied into the file, one after the other."
@@ -36,8 +36,8 @@ LIBRARIES = "Four fifths of it are pages of libraries' code and tables, most of 
 PAGES = "A page is made by a thread of the pool, and sent by the one loop: the clients wait for each other there."
 PULLS_BESIDE = "The loop that answers also hands out the pieces of eight pulls, and takes them back."
 HELD = "Each push holds a buffer with what has come of the next piece, its request's memory, and an upload with its hash."
-FSYNCS = ("An image takes 33 fsyncs, of files and of directories, most of which commit the file system's journal each; "
-          "docker-registry's 26 are of files alone, and half of them the same again.")
+FSYNCS = ("Each part of an image is synced, and so is each directory that is new or has a new entry, most of which commit "
+          "the file system's journal; docker-registry syncs files alone. Each request goes to a thread and back.")
 NAMES_EACH = "Each name on the page takes two looks at the disk: has it others below it, and a manifest?"
 
 
