@@ -71,22 +71,25 @@ static bool is_digest_form(struct span name, struct span encoded)
     return encoded.n && is_algorithm(name);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* What a digit is worth; 0 for what is none. */
+enum { HEX_DIGIT = 16 };
+static const unsigned char hex_values[256] = {
+    ['0'] = HEX_DIGIT | 0,  ['1'] = HEX_DIGIT | 1,  ['2'] = HEX_DIGIT | 2,  ['3'] = HEX_DIGIT | 3,
+    ['4'] = HEX_DIGIT | 4,  ['5'] = HEX_DIGIT | 5,  ['6'] = HEX_DIGIT | 6,  ['7'] = HEX_DIGIT | 7,
+    ['8'] = HEX_DIGIT | 8,  ['9'] = HEX_DIGIT | 9,  ['a'] = HEX_DIGIT | 10, ['b'] = HEX_DIGIT | 11,
+    ['c'] = HEX_DIGIT | 12, ['d'] = HEX_DIGIT | 13, ['e'] = HEX_DIGIT | 14, ['f'] = HEX_DIGIT | 15,
+};
 
 static bool hex_decode(struct span hex, unsigned char *out)
 {
+    unsigned all = HEX_DIGIT;
     for (size_t i = 0; i + 1 < hex.n; i += 2) {
-        int high = hex_value(hex.p[i]), low = hex_value(hex.p[i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        out[i / 2] = (unsigned char)(high << 4 | low);
+        unsigned high = hex_values[(unsigned char)hex.p[i]];
+        unsigned low = hex_values[(unsigned char)hex.p[i + 1]];
+        all &= high & low;
+        out[i / 2] = (unsigned char)(high << 4 | (low & 15));
     }
-    return true;
+    return all;
 }
 
 enum rc digest_parse(struct span s, struct digest *out, struct fault *f)
@@ -108,7 +111,8 @@ enum rc digest_parse(struct span s, struct digest *out, struct fault *f)
 static char *hex_print(char *p, const struct digest *d)
 {
     static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < digest_bytes(d->alg); i++) {
+    size_t n = digest_bytes(d->alg);
+    for (size_t i = 0; i < n; i++) {
         *p++ = digits[d->bytes[i] >> 4];
         *p++ = digits[d->bytes[i] & 15];
     }

@@ -11,11 +11,6 @@ struct span span_of(const char *cstr)
     return cstr ? (struct span){cstr, strlen(cstr)} : (struct span){NULL, 0};
 }
 
-struct span span_from(const void *p, size_t n)
-{
-    return (struct span){p, n};
-}
-
 static bool same(const char *a, const char *b, size_t n)
 {
     return n == 0 || memcmp(a, b, n) == 0; /* memcmp must not see NULL, even with 0 bytes */
@@ -70,18 +65,6 @@ struct span span_trim(struct span s)
     while (s.n && is_blank(s.p[s.n - 1]))
         s.n--;
     return s;
-}
-
-struct span span_skip(struct span s, size_t n)
-{
-    if (n > s.n)
-        n = s.n;
-    return n ? (struct span){s.p + n, s.n - n} : s;
-}
-
-struct span span_head(struct span s, size_t n)
-{
-    return (struct span){s.p, n < s.n ? n : s.n};
 }
 
 bool span_cut(struct span s, char c, struct span *head, struct span *tail)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * span: some bytes of somebody else's memory. Never owns, never ends in NUL
- * unless it says so. Pure functions, any thread.
+ * unless it says so. Pure functions, any thread; the smallest are inline, being everywhere.
  */
 #ifndef LIB_SPAN_H
 #define LIB_SPAN_H
@@ -17,7 +17,11 @@ struct span {
 #define SPAN_ARG(s) (int)(s).n, (s).p /* for printf's %.*s */
 
 struct span span_of(const char *cstr); /* NULL gives the empty span */
-struct span span_from(const void *p, size_t n);
+
+static inline struct span span_from(const void *p, size_t n)
+{
+    return (struct span){p, n};
+}
 
 bool span_eq(struct span a, struct span b);
 bool span_eq_nocase(struct span a, struct span b); /* ASCII only */
@@ -26,8 +30,18 @@ bool span_ends(struct span s, struct span suffix);
 int span_cmp(struct span a, struct span b); /* byte order, shorter first */
 
 struct span span_trim(struct span s); /* spaces and tabs, both ends */
-struct span span_skip(struct span s, size_t n);
-struct span span_head(struct span s, size_t n);
+
+static inline struct span span_skip(struct span s, size_t n)
+{
+    if (n > s.n)
+        n = s.n;
+    return n ? (struct span){s.p + n, s.n - n} : s;
+}
+
+static inline struct span span_head(struct span s, size_t n)
+{
+    return (struct span){s.p, n < s.n ? n : s.n};
+}
 
 /* Cuts at the first c: *head is what is before it, *tail what is after.
  * Without a c, *head is all, *tail is empty and the answer is false. */

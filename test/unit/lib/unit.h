@@ -22,7 +22,7 @@ static inline void check_span(struct span s, const char *text, const char *file,
 {
     if (span_eq(s, span_of(text)))
         return;
-    print_error("got \"%.*s\", expected \"%s\"\n", SPAN_ARG(s), text);
+    print_error("got \"%.*s\", expected \"%s\"\n", (int)s.n, s.p ? s.p : "", text);
     _fail(file, line);
 }
 
