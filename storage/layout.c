@@ -31,135 +31,175 @@
 #include <string.h>
 
 #define BASE "docker/registry/v2"
-#define REPO BASE "/repositories/%.*s"
-#define PATH(...) path_format(__VA_ARGS__)
+#define BLOBS SPAN(BASE "/blobs")
+#define REPOSITORIES SPAN(BASE "/repositories")
+#define REVISIONS SPAN("_manifests/revisions")
+#define TAGS SPAN("_manifests/tags")
+
+enum { NAME_BYTES = 256 }; /* of an entry that is printed */
+
+/* A path from its parts, which are spans. */
+#define PATH(...)                                                                                  \
+    path_join((const struct span[]){__VA_ARGS__}, array_len(((const struct span[]){__VA_ARGS__})))
 
 const char *const store_places[] = {
     "docker", "docker/registry", BASE, BASE "/blobs", BASE "/repositories", NULL,
 };
 
-PRINTF_LIKE(1, 2) static struct path path_format(const char *fmt, ...)
+/* By hand, because each look at the disk begins with it. What does not fit is cut off. */
+static void join(char *to, size_t size, const struct span *parts, size_t count)
+{
+    const char *end = to + size - 1;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && to < end)
+            *to++ = '/';
+        struct span part = span_head(parts[i], (size_t)(end - to));
+        if (part.n > 0)
+            memcpy(to, part.p, part.n);
+        to += part.n;
+    }
+    *to = 0;
+}
+
+static struct path path_join(const struct span *parts, size_t count)
 {
     struct path p;
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(p.s, sizeof(p.s), fmt, args);
-    va_end(args);
+    join(p.s, sizeof(p.s), parts, count);
     return p;
+}
+
+static struct span name_of(enum digest_alg alg)
+{
+    return span_of(digest_alg_name(alg));
+}
+
+static struct span hex_of(const struct digest *d, const struct digest_text *hex)
+{
+    return span_from(hex->s, 2 * digest_bytes(d->alg));
+}
+
+static struct span fan_of(const struct digest_text *hex)
+{
+    return span_from(hex->s, 2);
 }
 
 struct path layout_blobs(void)
 {
-    return PATH(BASE "/blobs");
+    return PATH(BLOBS);
 }
 
 struct path layout_blobs_alg(enum digest_alg alg)
 {
-    return PATH(BASE "/blobs/%s", digest_alg_name(alg));
+    return PATH(BLOBS, name_of(alg));
 }
 
 struct path layout_run(void)
 {
-    return PATH("run");
+    return PATH(SPAN("run"));
 }
 
 struct path layout_tree(void)
 {
-    return PATH(BASE);
+    return PATH(SPAN(BASE));
 }
 
 struct path layout_run_probe(void)
 {
-    return PATH("run/probe");
+    return PATH(SPAN("run/probe"));
 }
 
 struct path layout_run_lock(void)
 {
-    return PATH("run/lock");
+    return PATH(SPAN("run/lock"));
 }
 
 struct path layout_run_tags(void)
 {
-    return PATH("run/tags");
+    return PATH(SPAN("run/tags"));
 }
 
 struct path layout_run_tag(const char *id)
 {
-    return PATH("run/tags/%s", id);
+    return PATH(SPAN("run/tags"), span_of(id));
 }
 
 struct path layout_no_repository(const char *id)
 {
-    return PATH(BASE "/repositories/.%s", id);
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), ".%s", id);
+    return PATH(REPOSITORIES, span_of(name));
 }
 
 struct path layout_repositories(void)
 {
-    return PATH(BASE "/repositories");
+    return PATH(REPOSITORIES);
 }
 
 struct path layout_blob(const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(BASE "/blobs/%s/%.2s/%s/data", digest_alg_name(d->alg), hex.s, hex.s);
+    return PATH(BLOBS, name_of(d->alg), fan_of(&hex), hex_of(d, &hex), SPAN("data"));
 }
 
 struct path layout_blob_dir(const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(BASE "/blobs/%s/%.2s/%s", digest_alg_name(d->alg), hex.s, hex.s);
+    return PATH(BLOBS, name_of(d->alg), fan_of(&hex), hex_of(d, &hex));
 }
 
 struct path layout_blob_fan(const struct digest *d)
 {
-    return PATH(BASE "/blobs/%s/%.2s", digest_alg_name(d->alg), digest_hex(d).s);
+    struct digest_text hex = digest_hex(d);
+    return PATH(BLOBS, name_of(d->alg), fan_of(&hex));
 }
 
 struct path layout_quarantine(const struct digest *d, unsigned n)
 {
-    return PATH(BASE "/quarantine/%s/%s.%u", digest_alg_name(d->alg), digest_hex(d).s, n);
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%s.%u", digest_hex(d).s, n);
+    return PATH(SPAN(BASE "/quarantine"), name_of(d->alg), span_of(name));
 }
 
 struct path layout_repo_part(struct span repo, enum repo_part part)
 {
     static const char *const names[REPO_PARTS] = {"_layers", "_manifests", "_uploads"};
-    return PATH(REPO "/%s", SPAN_ARG(repo), names[part]);
+    return PATH(REPOSITORIES, repo, span_of(names[part]));
 }
 
 struct path layout_repo(struct span repo)
 {
-    return PATH(REPO, SPAN_ARG(repo));
+    return PATH(REPOSITORIES, repo);
 }
 
 struct path layout_repo_layers(struct name repo)
 {
-    return PATH(REPO "/_layers", SPAN_ARG(repo.s));
+    return PATH(REPOSITORIES, repo.s, SPAN("_layers"));
 }
 
 struct path layout_repo_tags(struct name repo)
 {
-    return PATH(REPO "/_manifests/tags", SPAN_ARG(repo.s));
+    return PATH(REPOSITORIES, repo.s, TAGS);
 }
 
 struct path layout_repo_uploads(struct span repo)
 {
-    return PATH(REPO "/_uploads", SPAN_ARG(repo));
+    return PATH(REPOSITORIES, repo, SPAN("_uploads"));
 }
 
 struct path layout_repo_revisions_dir(struct span repo)
 {
-    return PATH(REPO "/_manifests/revisions", SPAN_ARG(repo));
+    return PATH(REPOSITORIES, repo, REVISIONS);
 }
 
 struct path layout_repo_revisions(struct span repo, enum digest_alg alg)
 {
-    return PATH(REPO "/_manifests/revisions/%s", SPAN_ARG(repo), digest_alg_name(alg));
+    return PATH(REPOSITORIES, repo, REVISIONS, name_of(alg));
 }
 
 struct path layout_layer(struct name repo, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(REPO "/_layers/%s/%s", SPAN_ARG(repo.s), digest_alg_name(d->alg), hex.s);
+    return PATH(REPOSITORIES, repo.s, SPAN("_layers"), name_of(d->alg), hex_of(d, &hex));
 }
 
 struct path layout_layer_link(struct name repo, const struct digest *d)
@@ -170,8 +210,7 @@ struct path layout_layer_link(struct name repo, const struct digest *d)
 struct path layout_revision(struct name repo, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(REPO "/_manifests/revisions/%s/%s", SPAN_ARG(repo.s), digest_alg_name(d->alg),
-                hex.s);
+    return PATH(REPOSITORIES, repo.s, REVISIONS, name_of(d->alg), hex_of(d, &hex));
 }
 
 struct path layout_revision_link(struct name repo, const struct digest *d)
@@ -181,25 +220,23 @@ struct path layout_revision_link(struct name repo, const struct digest *d)
 
 struct path layout_tag(struct name repo, struct tag tag)
 {
-    return PATH(REPO "/_manifests/tags/%.*s", SPAN_ARG(repo.s), SPAN_ARG(tag.s));
+    return PATH(REPOSITORIES, repo.s, TAGS, tag.s);
 }
 
 struct path layout_tag_current(struct name repo, struct tag tag)
 {
-    return PATH(REPO "/_manifests/tags/%.*s/current/link", SPAN_ARG(repo.s), SPAN_ARG(tag.s));
+    return PATH(REPOSITORIES, repo.s, TAGS, tag.s, SPAN("current/link"));
 }
 
 struct path layout_tag_history(struct name repo, struct tag tag, enum digest_alg alg)
 {
-    return PATH(REPO "/_manifests/tags/%.*s/index/%s", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
-                digest_alg_name(alg));
+    return PATH(REPOSITORIES, repo.s, TAGS, tag.s, SPAN("index"), name_of(alg));
 }
 
 struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(REPO "/_manifests/tags/%.*s/index/%s/%s", SPAN_ARG(repo.s), SPAN_ARG(tag.s),
-                digest_alg_name(d->alg), hex.s);
+    return PATH(REPOSITORIES, repo.s, TAGS, tag.s, SPAN("index"), name_of(d->alg), hex_of(d, &hex));
 }
 
 struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d)
@@ -209,7 +246,7 @@ struct path layout_tag_index(struct name repo, struct tag tag, const struct dige
 
 struct path layout_upload(struct name repo, struct span id)
 {
-    return PATH(REPO "/_uploads/%.*s", SPAN_ARG(repo.s), SPAN_ARG(id));
+    return PATH(REPOSITORIES, repo.s, SPAN("_uploads"), id);
 }
 
 struct path layout_upload_data(struct name repo, struct span id)
@@ -219,30 +256,30 @@ struct path layout_upload_data(struct name repo, struct span id)
 
 struct path layout_upload_started(struct name repo, struct span id)
 {
-    return PATH(REPO "/_uploads/%.*s/startedat", SPAN_ARG(repo.s), SPAN_ARG(id));
+    return PATH(REPOSITORIES, repo.s, SPAN("_uploads"), id, SPAN("startedat"));
 }
 
 struct path layout_upload_states(struct name repo, struct span id)
 {
-    return PATH(REPO "/_uploads/%.*s/hashstates", SPAN_ARG(repo.s), SPAN_ARG(id));
+    return PATH(REPOSITORIES, repo.s, SPAN("_uploads"), id, SPAN("hashstates"));
 }
 
 struct path layout_upload_hashes(struct name repo, struct span id, enum digest_alg alg)
 {
-    return PATH(REPO "/_uploads/%.*s/hashstates/%s", SPAN_ARG(repo.s), SPAN_ARG(id),
-                digest_alg_name(alg));
+    return PATH(REPOSITORIES, repo.s, SPAN("_uploads"), id, SPAN("hashstates"), name_of(alg));
 }
 
 struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg alg,
                                uint64_t offset)
 {
-    return PATH(REPO "/_uploads/%.*s/hashstates/%s/%" PRIu64, SPAN_ARG(repo.s), SPAN_ARG(id),
-                digest_alg_name(alg), offset);
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof(name), "%" PRIu64, offset);
+    return layout_below(layout_upload_hashes(repo, id, alg), name);
 }
 
 struct path layout_below(struct path dir, const char *entry)
 {
-    return PATH("%s/%s", dir.s, entry);
+    return PATH(span_of(dir.s), span_of(entry));
 }
 
 bool layout_is_reserved(const char *entry)
@@ -265,7 +302,8 @@ bool layout_is_temporary(const char *entry)
 static struct store_place place_of(struct path p)
 {
     struct store_place place;
-    (void)snprintf(place.s, sizeof(place.s), "/%s", p.s);
+    const struct span parts[] = {SPAN(""), span_of(p.s)};
+    join(place.s, sizeof(place.s), parts, array_len(parts));
     return place;
 }
 
@@ -302,7 +340,7 @@ struct path layout_current_in(struct path dir)
 struct path layout_index_in(struct path dir, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH("%s/index/%s/%s/link", dir.s, digest_alg_name(d->alg), hex.s);
+    return PATH(span_of(dir.s), SPAN("index"), name_of(d->alg), hex_of(d, &hex), SPAN("link"));
 }
 
 struct path layout_data_in(struct path dir)
