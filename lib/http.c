@@ -37,7 +37,7 @@ struct http_parser {
     size_t head_max;
     size_t head_bytes;   /* taken for the head and the trailers */
     size_t gap_bytes;    /* taken since the last byte of the body */
-    uint64_t chunk_left; /* of the chunk's data */
+    uint64_t body_left;  /* of the body, or of the chunk's data */
     uint64_t line_tail;  /* the last 8 bytes of the line */
     enum guard guard;
     bool has_request_line;
@@ -209,8 +209,8 @@ static int on_chunk_header(llhttp_t *l)
         fail(p, RC_BAD_REQUEST, "bad chunk size");
         return HPE_USER;
     }
-    p->chunk_left = l->content_length;
-    if (p->chunk_left == 0)
+    p->body_left = l->content_length;
+    if (p->body_left == 0)
         p->state = IN_TRAILERS;
     return 0;
 }
@@ -509,16 +509,18 @@ static bool end_head(struct http_parser *p)
 {
     p->state = IN_BODY;
     buf_fini(&p->text);
-    return check_head(p);
+    if (!check_head(p))
+        return false;
+    p->body_left = p->head->content_length;
+    return true;
 }
 
 static void end_piece(struct http_parser *p)
 {
     p->gap_bytes = 0;
-    if (p->head->framing == HTTP_CHUNKED) {
-        p->chunk_left -= p->step.body.n;
-        p->guard = p->chunk_left ? LINE_MIDDLE : NEED_CR;
-    }
+    p->body_left -= p->step.body.n;
+    if (p->head->framing == HTTP_CHUNKED)
+        p->guard = p->body_left ? LINE_MIDDLE : NEED_CR;
 }
 
 /* Everything taken but the body's piece was framing, and came before it. */
@@ -557,4 +559,9 @@ struct http_step http_parser_step(struct http_parser *p, struct span bytes)
     if (run(p, bytes))
         check_step(p, bytes);
     return p->step;
+}
+
+uint64_t http_parser_body_left(const struct http_parser *p)
+{
+    return p->state == IN_BODY && p->head->framing == HTTP_LENGTH ? p->body_left : UINT64_MAX;
 }

@@ -88,6 +88,8 @@ void http_parser_begin(struct http_parser *p, struct http_head *head, struct are
 /* Bytes that the heads of requests may have, from the next request on. */
 void http_parser_limit(struct http_parser *p, size_t head_max);
 struct http_step http_parser_step(struct http_parser *p, struct span bytes);
+/* How much of the body is still to come; UINT64_MAX if nobody knows. */
+uint64_t http_parser_body_left(const struct http_parser *p);
 
 /* Percent-decoding into the arena (a copy only if there is something to decode).
  * False on a broken escape, on %00, and on control characters. */

@@ -364,6 +364,7 @@ static bool step_read(struct conn *c)
         return false;
     case IN_BODY:
     case IN_DONE:
+    case IN_CUT:
         begin_operation(c);
         return true;
     case IN_FAILED:

@@ -33,10 +33,12 @@ bool input_has_room(const struct input *in)
     return !in->slab || in->slab->end < in->slab->cap;
 }
 
-static enum wire_result read_into(struct input *in, struct slab *b, struct wire *w)
+/* Reads at most so much. */
+static enum wire_result read_into(struct input *in, uint64_t most, struct wire *w)
 {
-    size_t n = 0;
-    enum wire_result r = w->ops->read(w, b->p + b->end, b->cap - b->end, &n);
+    struct slab *b = in->slab;
+    size_t n = 0, room = b->cap - b->end;
+    enum wire_result r = w->ops->read(w, b->p + b->end, room < most ? room : (size_t)most, &n);
     b->end += n;
     in->received += n;
     if (r == WIRE_END || r == WIRE_BROKEN)
@@ -60,11 +62,30 @@ static void reclaim(struct input *in)
     in->slab = NULL;
 }
 
+/* A large slab is for bodies: a client that reads its answers slowly is not to keep one for the
+ * requests that it has sent already. */
+static void leave_large(struct input *in)
+{
+    struct slab *large = in->slab;
+    if (!large || large->cap < SLAB_LARGE)
+        return;
+    struct span rest = span_from(large->p + large->raw, large->end - large->raw);
+    in->slab = NULL;
+    if (rest.n <= SLAB_SMALL) {
+        in->slab = slab_take(rest.n);
+        memcpy(in->slab->p, rest.p, rest.n);
+        in->slab->end = rest.n;
+    } else if (in->state == IN_DONE) {
+        in->state = IN_CUT;
+    }
+    slab_give(in->slabs, large);
+}
+
 enum wire_result input_read(struct input *in, struct wire *w)
 {
     if (!in->slab)
         in->slab = slab_take(2 * in->last_ready);
-    enum wire_result r = read_into(in, in->slab, w);
+    enum wire_result r = read_into(in, UINT64_MAX, w);
     reclaim(in);
     return r;
 }
@@ -108,7 +129,7 @@ static bool parse_step(struct input *in)
 
 static void parse(struct input *in)
 {
-    if (in->state == IN_DONE || in->state == IN_FAILED)
+    if (in->state != IN_HEAD && in->state != IN_BODY)
         return;
     while (parse_step(in))
         ;
@@ -146,6 +167,7 @@ void input_drop_body(struct input *in)
 {
     drop(in);
     reclaim(in);
+    leave_large(in);
 }
 
 /* A large one, if one is free, in the place of an empty one. */
@@ -164,7 +186,7 @@ bool input_next_body(struct input *in, struct wire *w)
     if (!in->slab || in->slab->end > 0 || in->state != IN_BODY || in->ended)
         return false;
     widen(in);
-    if (read_into(in, in->slab, w) != WIRE_OK)
+    if (read_into(in, http_parser_body_left(in->parser), w) != WIRE_OK)
         return false;
     parse(in);
     return true;

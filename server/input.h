@@ -4,7 +4,8 @@
  * says otherwise.
  *
  *   IN_HEAD ──► IN_BODY ──► IN_DONE ──input_begin──► IN_HEAD
- *      └───────────┴──────────► IN_FAILED
+ *      │           │           └─────► IN_CUT
+ *      └───────────┴─────────────────► IN_FAILED
  *
  * input.c is the only writer of the state. The body is taken out of its framing in place,
  * in the slab it was read into.
@@ -20,6 +21,7 @@ enum input_state {
     IN_HEAD,  /* no complete head yet */
     IN_BODY,  /* the head is complete, the request is not */
     IN_DONE,  /* the request is complete */
+    IN_CUT,   /* it is, and more came behind it than is kept: no other one follows */
     IN_FAILED /* not a request; rc and why say more */
 };
 
@@ -53,7 +55,8 @@ bool input_is_idle(const struct input *in);
 
 /* The piece of the body that is ready; may be empty. */
 struct span input_body(const struct input *in);
-/* That piece has been used. */
+/* That piece has been used. What came behind a body is kept in a small slab; if it is more than one
+ * holds, which can only be behind a body whose length nobody knew, it is not kept. */
 void input_drop_body(struct input *in);
 /* In the pool, while the loop leaves input and wire alone: drops the piece, and has the next one
  * ready, if the client has sent it. False if there is nothing new. */

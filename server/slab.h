@@ -3,7 +3,7 @@
  * slab: the buffers that requests arrive in. On the loop they are small, or tiny as long as that is
  * enough, and a connection holds one only while there are bytes in it, so that a thousand slow ones
  * cost next to nothing. Large ones come from a bounded store, and are for the threads that read
- * bodies: one each, for a turn. Any thread.
+ * bodies: one each, for a turn; who finds none goes on with a small one. Any thread.
  */
 #ifndef SERVER_SLAB_H
 #define SERVER_SLAB_H

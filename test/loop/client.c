@@ -139,6 +139,25 @@ void rig_fini(struct rig *r)
     remove_tree(r->root);
 }
 
+int rig_setup(void **state)
+{
+    int version = *(const int *)*state;
+    struct rig *r = calloc(1, sizeof(*r));
+    if (version == 0)
+        rig_init(r);
+    else
+        rig_init_tls(r, version);
+    *state = r;
+    return 0;
+}
+
+int rig_teardown(void **state)
+{
+    rig_fini(*state);
+    free(*state);
+    return 0;
+}
+
 void client_open(struct client *c, struct rig *r)
 {
     int fds[2];

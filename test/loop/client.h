@@ -27,6 +27,9 @@ void rig_init(struct rig *r);
 void rig_init_tls(struct rig *r, int version);
 /* Stops the server; fails the test if a connection or a descriptor is left. */
 void rig_fini(struct rig *r);
+/* The fixture of a test. Its state is the version of TLS at first, or 0, and then its rig. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
 /* One turn of the loop, without waiting for events longer than a millisecond. */
 void rig_turn(struct rig *r);
 /* Turns the loop until no connection is left. */

@@ -17,27 +17,6 @@
 #include "test/loop/requests.h"
 #include "test/pattern.h"
 
-/* Each test runs on a plain wire, and on TLS of both versions: the state is 0, 12 or 13 at first.
- */
-static int setup(void **state)
-{
-    int version = *(const int *)*state;
-    struct rig *r = calloc(1, sizeof(*r));
-    if (version == 0)
-        rig_init(r);
-    else
-        rig_init_tls(r, version);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static const char get_base[] = "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
 
 static void test_one_request(void **state)
@@ -542,9 +521,10 @@ static void test_side_by_side(void **state)
     rig_until_idle(r);
 }
 
+/* Each test runs on a plain wire, and on TLS of both versions. */
 static int run_all(const char *name, int version)
 {
-#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, &version)
+#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, rig_setup, rig_teardown, &version)
     const struct CMUnitTest tests[] = {
         TEST(test_one_request),
         TEST(test_byte_by_byte),

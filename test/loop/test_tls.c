@@ -19,22 +19,6 @@
 #include "server/tls.h"
 #include "test/loop/requests.h"
 
-static int setup(void **state)
-{
-    int version = *(const int *)*state;
-    struct rig *r = calloc(1, sizeof(*r));
-    rig_init_tls(r, version);
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    rig_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static const char get_base[] = "GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n";
 
 /* ---- A client whose bytes pass through the test's hands. -------------------------------- */
@@ -223,7 +207,7 @@ static void test_no_more_time_by_a_reload(void **state)
 
 static int run_all(const char *name, int version)
 {
-#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, setup, teardown, &version)
+#define TEST(f) cmocka_unit_test_prestate_setup_teardown(f, rig_setup, rig_teardown, &version)
     const struct CMUnitTest tests[] = {
         TEST(test_byte_by_byte),
         TEST(test_cut_everywhere),

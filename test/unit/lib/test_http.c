@@ -218,6 +218,31 @@ static void test_pipeline(void **state)
     http_parser_free(p);
 }
 
+/* Known behind the head of a body with a length, down to its end. */
+static void test_body_left(void **state)
+{
+    (void)state;
+    struct arena a;
+    struct http_head head;
+    struct http_parser *p = http_parser_new();
+    arena_init(&a);
+    http_parser_begin(p, &head, &a);
+    assert_int_equal(http_parser_body_left(p), UINT64_MAX);
+    assert_int_equal(http_parser_step(p, SPAN(PUT "Content-Length: 5\r\n\r\n")).event,
+                     HTTP_HEAD_DONE);
+    assert_int_equal(http_parser_body_left(p), 5);
+    assert_int_equal(http_parser_step(p, SPAN("abc")).event, HTTP_BODY);
+    assert_int_equal(http_parser_body_left(p), 2);
+    assert_int_equal(http_parser_step(p, SPAN("de" GET)).event, HTTP_BODY);
+    assert_int_equal(http_parser_body_left(p), 0);
+    http_parser_begin(p, &head, &a);
+    assert_int_equal(http_parser_step(p, SPAN(CHUNKED)).event, HTTP_HEAD_DONE);
+    assert_int_equal(http_parser_step(p, SPAN("5\r\nabc")).event, HTTP_BODY);
+    assert_int_equal(http_parser_body_left(p), UINT64_MAX);
+    http_parser_free(p);
+    arena_fini(&a);
+}
+
 static void test_failure_stays(void **state)
 {
     (void)state;
@@ -319,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_empty_steps),
         cmocka_unit_test(test_end_needs_no_byte),
         cmocka_unit_test(test_pipeline),
+        cmocka_unit_test(test_body_left),
         cmocka_unit_test(test_failure_stays),
         cmocka_unit_test(test_head_outlives_the_bytes),
         cmocka_unit_test(test_method_text),
