@@ -308,24 +308,18 @@ static void test_gone_while_it_waits(void **state)
     }
 }
 
-/* What was seen on the disk before the loop has waited, or a hop has come back, is looked at again.
+/* Each time before the loop waits, a moment ends: what was seen on the disk is looked at again.
+ * That hops end one is in unit/server/test_pool.c; there are some at a start, and far fewer than
+ * turns.
  */
 static void test_moments(void **state)
 {
+    enum { TURNS = 100 };
     struct rig *r = *state;
-    struct client c;
-    const struct pool *pool = &r->server.pool;
-    uint64_t before = pool->moment;
-    rig_turn(r);
-    assert_true(pool->moment > before);
-    (void)uv_prepare_stop(&r->server.waits);
-    client_open(&c, r);
-    before = pool->moment;
-    client_send_str(&c, "GET /v2/app/tags/list HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_int_equal(client_response(&c, NULL), 404);
-    assert_true(pool->moment > before);
-    client_close(&c);
-    rig_until_idle(r);
+    uint64_t before = r->server.pool.moment;
+    for (int i = 0; i < TURNS; i++)
+        rig_turn(r);
+    assert_true(r->server.pool.moment >= before + TURNS);
 }
 
 /* The server closes connections at any moment of their lives. */
