@@ -166,6 +166,7 @@ static void tidy_manifest(struct gc *gc, const struct digest *d)
     arena_init(&a);
     fault_init(&f, &a);
     enum rc rc = collect_manifest_rest(gc->store, gc->scan.repo, d, &f);
+    gc->scan.unsynced = true;
     if (rc != RC_OK)
         gc_trouble(gc, rc, &f, digest_print(d).s);
     arena_fini(&a);

@@ -110,10 +110,16 @@ enum rc collect_manifest(struct store *s, struct name repo, const struct digest 
 enum rc collect_manifest_rest(struct store *s, struct name repo, const struct digest *d,
                               struct fault *f)
 {
-    enum verdict ignored;
+    struct path dir = layout_revision(repo, d);
+    enum verdict v = pins_condemn_link(&s->pins, repo.s, d);
+    bool gone = v == VERDICT_REMOVED && file_remove_empty(&s->tree, dir.s);
+    if (v == VERDICT_REMOVED)
+        pins_release(&s->pins);
+    if (gone)
+        return RC_OK;
     /* Whoever has just removed the link may not have synced that yet. */
-    enum rc rc = file_sync_dir(&s->tree, layout_revision(repo, d).s, f);
-    return rc == RC_OK ? collect_manifest(s, repo, d, &ignored, f) : rc;
+    enum rc rc = file_sync_dir(&s->tree, dir.s, f);
+    return rc == RC_OK ? collect_manifest(s, repo, d, &v, f) : rc;
 }
 
 enum rc collect_manifests_end(struct store *s, struct name repo, struct fault *f)

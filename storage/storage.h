@@ -323,10 +323,10 @@ enum rc collect_layer(struct store *s, struct name repo, const struct digest *d,
  * pushes an index keeps its children, if they are still there, and theirs. */
 enum rc collect_manifest(struct store *s, struct name repo, const struct digest *d,
                          enum verdict *out, struct fault *f) MUST_CHECK;
-/* The directory of a manifest whose link has gone. */
+/* The directory of a manifest whose link has gone. Not in a dry run. */
 enum rc collect_manifest_rest(struct store *s, struct name repo, const struct digest *d,
                               struct fault *f) MUST_CHECK;
-/* The repository's manifests that were removed are gone for good: call it before anything that
+/* Manifests of the repository that were removed are gone for good: call it before anything that
  * they reached is removed. */
 enum rc collect_manifests_end(struct store *s, struct name repo, struct fault *f) MUST_CHECK;
 /* What the tag remembers of manifests that the repository has no longer. */
