@@ -298,16 +298,17 @@ static enum stage dead(struct gc *gc)
 static void mark_manifest(struct gc *gc, const struct node *node)
 {
     struct scan *s = &gc->scan;
-    const char *repo = arena_str(&s->arena, s->repo.s);
+    struct span repo = s->repo.s;
+    bool tell = gc->options.line && tells_rest(gc);
     s->kept++;
     marks_add(&gc->reached, &node->digest);
-    if (tells_rest(gc))
-        gc_line(gc, "%s: marking manifest %s ", repo, digest_print(&node->digest).s);
+    if (tell)
+        gc_line(gc, "%.*s: marking manifest %s ", SPAN_ARG(repo), digest_print(&node->digest).s);
     for (int i = 0; i < node->ref_count; i++) {
         const struct digest *to = &s->graph.nodes[s->graph.refs[node->first_ref + i]].digest;
         marks_add(&gc->reached, to);
-        if (tells_rest(gc))
-            gc_line(gc, "%s: marking blob %s", repo, digest_print(to).s);
+        if (tell)
+            gc_line(gc, "%.*s: marking blob %s", SPAN_ARG(repo), digest_print(to).s);
     }
 }
 
@@ -325,7 +326,7 @@ static enum stage reached(struct gc *gc)
     const struct node *node = &s->graph.nodes[s->next++];
     if (node->is_manifest && node->state == NODE_LIVE && !s->manifests_settle)
         mark_manifest(gc, node);
-    if (node->state == NODE_REMOVED)
+    if (node->state == NODE_REMOVED && gc->options.line)
         gc_line(gc, "manifest eligible for deletion: %s", digest_print(&node->digest).s);
     return STAGE_REACHED;
 }

@@ -277,6 +277,11 @@ struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg
     return layout_below(layout_upload_hashes(repo, id, alg), name);
 }
 
+struct path layout_entry(const char *entry)
+{
+    return PATH(span_of(entry));
+}
+
 struct path layout_below(struct path dir, const char *entry)
 {
     return PATH(span_of(dir.s), span_of(entry));

@@ -62,6 +62,8 @@ struct path layout_upload_hashes(struct name repo, struct span id, enum digest_a
 struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg alg,
                                uint64_t offset);
 
+/* An entry, seen from its directory (dir_tree). */
+struct path layout_entry(const char *entry);
 /* path + "/" + entry, for walks. */
 struct path layout_below(struct path dir, const char *entry);
 /* Names that a walk over repositories meets beside nested repositories. */

@@ -11,7 +11,6 @@
  *
  * Symbolic links are followed, as requests follow them: what can be pulled must be seen.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +34,7 @@ struct walk {
     struct name repo;
     struct level *levels; /* the deepest one is read */
     unsigned depth, cap;
+    enum digest_alg alg;  /* of the things, from the directory that they are in */
     enum rc begun;        /* how opening the first directory went */
     struct buf name, why; /* of what was found last */
 };
@@ -103,22 +103,29 @@ static void leave(struct walk *w, enum rc rc)
     pop(w);
 }
 
+/* An entry of the deepest directory. */
+static struct path path_of(const struct walk *w, const char *entry)
+{
+    return layout_below(w->levels[w->depth - 1].path, entry);
+}
+
 /* Does a symbolic link lead to a directory? RC_NOT_FOUND: no. */
-static enum rc follow(struct walk *w, const struct path *link)
+static enum rc follow(struct walk *w, const char *entry)
 {
     struct file_info info;
-    enum rc rc = file_stat(&w->store->tree, link->s, &info, NULL);
+    struct path link = path_of(w, entry);
+    enum rc rc = file_stat(&w->store->tree, link.s, &info, NULL);
     if (rc == RC_OK)
         return info.is_dir ? RC_OK : RC_NOT_FOUND;
     if (rc != RC_NOT_FOUND) {
-        keep_name(w, span_of(link->s));
+        keep_name(w, span_of(link.s));
         keep_reason(w, "the symbolic link cannot be followed", NULL);
     }
     return rc;
 }
 
 /* The next directory of the deepest level. RC_NOT_FOUND: that one has no more, and is left. */
-static enum rc next_dir(struct walk *w, struct path *out, const char **name)
+static enum rc next_dir(struct walk *w, const char **name)
 {
     struct level *top = &w->levels[w->depth - 1];
     enum dir_entry kind;
@@ -128,10 +135,9 @@ static enum rc next_dir(struct walk *w, struct path *out, const char **name)
             leave(w, rc);
             return rc;
         }
-        *out = layout_below(top->path, *name);
         if (kind == DIR_ENTRY_DIR)
             return RC_OK;
-        if (kind == DIR_ENTRY_LINK && (rc = follow(w, out)) != RC_NOT_FOUND)
+        if (kind == DIR_ENTRY_LINK && (rc = follow(w, *name)) != RC_NOT_FOUND)
             return rc;
     }
 }
@@ -173,11 +179,13 @@ static bool step_repo(struct walk *w, struct found *out)
 {
     struct path path;
     const char *entry;
-    enum rc rc = next_dir(w, &path, &entry);
+    enum rc rc = next_dir(w, &entry);
     if (rc == RC_OK && layout_is_reserved(entry))
         return false;
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        path = path_of(w, entry);
         rc = enter(w, &path);
+    }
     if (rc == RC_NOT_FOUND || (rc == RC_OK && !is_repo(w, &path)))
         return false;
     if (rc != RC_OK)
@@ -188,24 +196,10 @@ static bool step_repo(struct walk *w, struct found *out)
 
 /* ---- Things with a digest. -------------------------------------------------------------- */
 
-static bool digest_at(struct walk *w, const char *hex, struct digest *out)
-{
-    enum digest_alg alg;
-    const char *alg_dir = strrchr(w->levels[1].path.s, '/') + 1;
-    return digest_alg_find(span_of(alg_dir), &alg) && digest_from_hex(alg, span_of(hex), out);
-}
-
 /* The directory that is read, as a tree: paths in it are short, and quickly found. */
 static struct tree here(const struct walk *w)
 {
     return dir_tree(w->levels[w->depth - 1].dir);
-}
-
-static struct path relative(const char *entry)
-{
-    struct path p;
-    (void)snprintf(p.s, sizeof(p.s), "%s", entry);
-    return p;
 }
 
 static void look_at_link(struct walk *w, const char *entry, struct found *out)
@@ -214,7 +208,7 @@ static void look_at_link(struct walk *w, const char *entry, struct found *out)
     struct fault f;
     time_t modified;
     struct tree tree = here(w);
-    struct path dir = relative(entry);
+    struct path dir = layout_entry(entry);
     struct path link = w->kind == WALK_TAGS ? layout_current_in(dir) : layout_link_in(dir);
     arena_init(&a);
     fault_init(&f, &a);
@@ -246,10 +240,11 @@ static void look_at_data(struct walk *w, const char *entry, struct found *out)
 {
     struct file_info info;
     struct tree tree = here(w);
-    enum rc rc = file_stat(&tree, layout_data_in(relative(entry)).s, &info, NULL);
+    enum rc rc = file_stat(&tree, layout_data_in(layout_entry(entry)).s, &info, NULL);
     out->state = rc == RC_OK ? FOUND : rc == RC_NOT_FOUND ? FOUND_EMPTY : FOUND_BAD;
     out->size = rc == RC_OK ? info.size : 0;
-    keep_reason(w, "the data cannot be looked at", NULL);
+    if (out->state == FOUND_BAD)
+        keep_reason(w, "the data cannot be looked at", NULL);
     out->why = w->why.p;
 }
 
@@ -275,7 +270,8 @@ static unsigned depth_of(enum walk_kind kind)
 static bool look_at(struct walk *w, const char *entry, struct found *out)
 {
     *out = (struct found){.state = FOUND, .name = buf_span(&w->name)};
-    out->has_digest = depth_of(w->kind) > 1 && digest_at(w, entry, &out->digest);
+    out->has_digest =
+        depth_of(w->kind) > 1 && digest_from_hex(w->alg, span_of(entry), &out->digest);
     switch (w->kind) {
     case WALK_REPOS:
     case WALK_TEMPORARY:
@@ -303,26 +299,25 @@ static bool look_at(struct walk *w, const char *entry, struct found *out)
 }
 
 /* Above it: goes down. */
-static enum rc go_down(struct walk *w, const struct path *path, const char *entry)
+static enum rc go_down(struct walk *w, const char *entry)
 {
-    enum digest_alg alg;
-    if (w->depth == 1 && !digest_alg_find(span_of(entry), &alg)) {
+    if (w->depth == 1 && !digest_alg_find(span_of(entry), &w->alg)) {
         keep_reason(w, "not a known digest algorithm", NULL);
         return layout_is_reserved(entry) || w->kind == WALK_BLOBS ? RC_NOT_FOUND : RC_IO;
     }
-    return push(w, path);
+    struct path path = path_of(w, entry);
+    return push(w, &path);
 }
 
 static bool step_thing(struct walk *w, struct found *out)
 {
-    struct path path;
     const char *entry;
-    enum rc rc = next_dir(w, &path, &entry);
+    enum rc rc = next_dir(w, &entry);
     if (rc == RC_OK) {
         keep_name(w, span_of(entry));
         if (w->depth == depth_of(w->kind))
             return look_at(w, entry, out);
-        rc = go_down(w, &path, entry);
+        rc = go_down(w, entry);
     }
     return rc != RC_OK && rc != RC_NOT_FOUND && found_bad(w, FOUND_UNREADABLE, out);
 }
@@ -332,17 +327,16 @@ static bool step_thing(struct walk *w, struct found *out)
 /* A directory is told of so that a call is short; what cannot be opened is for others to tell. */
 static bool step_temporary(struct walk *w, struct found *out)
 {
-    struct level *top = &w->levels[w->depth - 1];
     const char *entry;
     enum dir_entry kind;
-    enum rc rc = dir_next(top->dir, &entry, &kind, NULL);
+    enum rc rc = dir_next(w->levels[w->depth - 1].dir, &entry, &kind, NULL);
     if (rc != RC_OK) {
         leave(w, rc);
         return false;
     }
     if (kind == DIR_ENTRY_FILE && !layout_is_temporary(entry))
         return false;
-    struct path path = layout_below(top->path, entry);
+    struct path path = path_of(w, entry);
     keep_name(w, span_of(path.s));
     if (kind != DIR_ENTRY_FILE)
         rc = push(w, &path);
