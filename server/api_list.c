@@ -89,6 +89,12 @@ static enum rc tags_open(struct op *op)
     return tag_list(op->store, l->repo, &l->page, op->arena, &l->list, op->fault);
 }
 
+static bool tags_quick(struct op *op)
+{
+    struct list_op *l = container_of(op, struct list_op, op);
+    return tag_list_again(op->store, l->repo, &l->page, op->arena, &l->list) == RC_OK;
+}
+
 static void tags_reply(struct op *op, struct reply *r)
 {
     struct list_op *l = container_of(op, struct list_op, op);
@@ -169,6 +175,7 @@ static void catalog_reply(struct op *op, struct reply *r)
 const struct operation api_tag_list = {
     .size = sizeof(struct list_op),
     .parse = tags_parse,
+    .quick = tags_quick,
     .open = tags_open,
     .reply = tags_reply,
 };

@@ -57,6 +57,11 @@ void tree_doubt(struct tree *t);
  * nothing as long as there is no doubt. What is done below for good is done after it. */
 enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 
+/* A directory of the tree as one of its own, in which paths are short and quickly found: for looking
+ * and listing, not for changes. The whole one outlives it. */
+enum rc tree_enter(struct tree *t, const char *path, struct tree *below, struct fault *f) MUST_CHECK;
+void tree_leave(struct tree *below);
+
 /* Room on the file system, without what is kept for the administrator. */
 enum rc tree_room(struct tree *t, uint64_t *free_bytes, uint64_t *total,
                   struct fault *f) MUST_CHECK;

@@ -7,6 +7,8 @@
  * until it is full: "a" comes before "a-b", and that before "a/c", whose directory is in that of
  * "a".
  */
+#include <string.h>
+
 #include "storage/store.h"
 
 enum rc repo_prepare(struct store *s, struct name repo, struct fault *f)
@@ -56,41 +58,67 @@ static bool takes_any(const char *name)
     return true;
 }
 
-static bool has_one_of(struct store *s, struct path dir, const struct name_set *set)
+/* Is there a file? */
+typedef bool looks_fn(struct tree *t, const char *path);
+
+static bool looks(struct tree *t, const char *path)
 {
-    struct file_info info;
+    struct file_info ignored;
+    return file_stat(t, path, &ignored, NULL) == RC_OK;
+}
+
+static bool looks_at_once(struct tree *t, const char *path)
+{
+    struct file_info ignored;
+    return file_known(t, path, &ignored) == RC_OK;
+}
+
+/* Which revisions: the tree stands for the first `skip` bytes of their directory's path. */
+struct revisions {
+    struct tree *tree;
+    size_t skip;
+    struct path dir;
+};
+
+static bool has_one_of(const struct revisions *r, const struct name_set *set, looks_fn *there)
+{
     bool found = false;
     for (size_t i = 0; i < names_count(set) && !found; i++) {
-        struct path entry = layout_below(dir, names_item(set, i).p);
-        found = file_stat(&s->tree, layout_link_in(entry).s, &info, NULL) == RC_OK;
+        struct path entry = layout_below(r->dir, names_item(set, i).p);
+        found = there(r->tree, layout_link_in(entry).s + r->skip);
     }
     return found;
 }
 
-/* One of a few manifests that were there at some time: most often it still is, and it is of no
- * matter what else the directory has by now. That none of them is there says nothing. */
-static bool has_known_manifest(struct store *s, struct span repo)
+/* Is one of a few manifests there that were at some time? */
+static bool has_remembered(struct store *s, const struct revisions *r, looks_fn *there)
 {
-    static const struct names_kind few = {.takes = takes_any, .most = 4};
-    struct path dir = layout_repo_revisions(repo, DIGEST_SHA256);
-    struct name_set *set = names_remembered(&s->names, dir.s);
-    bool found = set && has_one_of(s, dir, set);
-    names_give(&s->names, set);
-    if (found || names_take(&s->names, &s->tree, dir.s, &few, &set, NULL) != RC_OK)
-        return found;
-    found = has_one_of(s, dir, set);
+    struct name_set *set = names_remembered(&s->names, r->dir.s);
+    bool found = set && has_one_of(r, set, there);
     names_give(&s->names, set);
     return found;
 }
 
-enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f)
+/* Most often one still is, and it is of no matter what else the directory has by now. That none of
+ * them is there says nothing. */
+static bool has_known_manifest(struct store *s, const struct revisions *r)
+{
+    static const struct names_kind few = {.takes = takes_any, .most = 4};
+    struct names_place at = {r->tree, r->dir.s, r->skip};
+    struct name_set *set;
+    if (has_remembered(s, r, looks))
+        return true;
+    if (names_take(&s->names, at, &few, &set, NULL) != RC_OK)
+        return false;
+    bool found = has_one_of(r, set, looks);
+    names_give(&s->names, set);
+    return found;
+}
+
+static enum rc search(struct store *s, struct span repo, bool *out, struct fault *f)
 {
     struct probe p = {.store = s, .file_in = layout_link_in};
     enum rc rc = RC_OK;
-    if (has_known_manifest(s, repo)) {
-        *out = true;
-        return RC_OK;
-    }
     for (int alg = 0; rc == RC_OK && !p.found && alg < DIGEST_ALGS; alg++)
         rc = probe_dir(&p, layout_repo_revisions(repo, (enum digest_alg)alg), f);
     p.file_in = layout_data_in;
@@ -99,6 +127,26 @@ enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *
     if (rc == RC_OK)
         *out = p.found;
     return rc;
+}
+
+/* tree: the whole one, or, for who looks at many, that of a directory above. */
+static enum rc exists_below(struct store *s, struct tree *tree, size_t skip, struct span repo,
+                            bool *out, struct fault *f)
+{
+    struct revisions r = {tree, skip, layout_repo_revisions(repo, DIGEST_SHA256)};
+    *out = has_known_manifest(s, &r);
+    return *out ? RC_OK : search(s, repo, out, f);
+}
+
+enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f)
+{
+    return exists_below(s, &s->tree, 0, repo, out, f);
+}
+
+bool repo_exists_again(struct store *s, struct span repo)
+{
+    struct revisions r = {&s->tree, 0, layout_repo_revisions(repo, DIGEST_SHA256)};
+    return has_remembered(s, &r, looks_at_once);
 }
 
 /* ---- A page of all of them. ------------------------------------------------------------- */
@@ -121,14 +169,20 @@ static bool takes_part(const char *name)
     return !layout_is_reserved(name);
 }
 
-static enum rc add_if_exists(struct repo_walk *w, struct span repo)
+/* A directory that is walked: where paths in it are looked at. */
+struct walked {
+    struct tree *tree;
+    size_t skip; /* the first bytes of a path, for which the tree stands */
+};
+
+static enum rc add_if_exists(struct repo_walk *w, struct walked in, struct span repo)
 {
     struct name name;
     bool exists = false;
     /* What is not a valid name was put there by hand, and no request can reach it. */
     if (span_cmp(repo, w->page->last) <= 0 || name_parse(repo, &name, NULL) != RC_OK)
         return RC_OK;
-    enum rc rc = repo_exists(w->store, repo, &exists, w->fault);
+    enum rc rc = exists_below(w->store, in.tree, in.skip, repo, &exists, w->fault);
     if (rc == RC_OK && exists)
         lister_add(w->lister, repo);
     return rc;
@@ -147,29 +201,65 @@ static size_t begin_at(const struct repo_walk *w, const struct name_set *set, st
     return in_the_one_before ? i - 1 : i;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct path dir, struct span before);
+static enum rc walk_below(struct repo_walk *w, struct walked in, struct path dir,
+                          struct span before);
 
-static enum rc walk_item(struct repo_walk *w, struct span before, struct span item)
+static struct span join(struct arena *a, struct span before, struct span item)
 {
-    struct span name =
-        span_of(arena_printf(w->arena, "%.*s%.*s", SPAN_ARG(before), SPAN_ARG(item)));
-    if (!span_ends(item, SPAN("/")))
-        return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, name);
-    struct span repo = span_head(name, name.n - 1);
-    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, layout_repo(repo), name);
+    char *p = arena_alloc(a, before.n + item.n + 1);
+    memcpy(p, before.p, before.n);
+    memcpy(p + before.n, item.p, item.n);
+    return span_from(p, before.n + item.n);
 }
 
-static enum rc walk_below(struct repo_walk *w, struct path dir, struct span before)
+static enum rc walk_item(struct repo_walk *w, struct walked in, struct span before,
+                         struct span item)
 {
+    struct span name = join(w->arena, before, item);
+    if (!span_ends(item, SPAN("/")))
+        return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, in, name);
+    struct span repo = span_head(name, name.n - 1);
+    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, in, layout_repo(repo), name);
+}
+
+static enum rc walk_items(struct repo_walk *w, struct walked in, const struct name_set *set,
+                          struct span before)
+{
+    enum rc rc = RC_OK;
+    for (size_t i = begin_at(w, set, before); i < names_count(set) && rc == RC_OK && !is_full(w);
+         i++)
+        rc = walk_item(w, in, before, names_item(set, i));
+    return rc;
+}
+
+/* Opened, so that what is in it is found without the way from the root. */
+static enum rc walk_inside(struct repo_walk *w, struct walked above, struct path dir,
+                           const struct name_set *set, struct span before)
+{
+    struct tree below;
+    enum rc rc = tree_enter(above.tree, dir.s + above.skip, &below, w->fault);
+    if (rc != RC_OK)
+        return rc == RC_NOT_FOUND ? RC_OK : rc;
+    rc = walk_items(w, (struct walked){&below, strlen(dir.s) + 1}, set, before);
+    tree_leave(&below);
+    return rc;
+}
+
+static enum rc walk_below(struct repo_walk *w, struct walked in, struct path dir,
+                          struct span before)
+{
+    enum { WORTH_OPENING = 8 }; /* items; and few are open at a time */
     static const struct names_kind parts = {.takes = takes_part, .nested = true};
     struct memory *names = &w->store->names;
     struct name_set *set = NULL;
-    enum rc rc = names_take(names, &w->store->tree, dir.s, &parts, &set, w->fault);
+    struct names_place at = {in.tree, dir.s, in.skip};
+    enum rc rc = names_take(names, at, &parts, &set, w->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
-    for (size_t i = begin_at(w, set, before); i < names_count(set) && rc == RC_OK && !is_full(w);
-         i++)
-        rc = walk_item(w, before, names_item(set, i));
+    if (names_count(set) < WORTH_OPENING)
+        rc = walk_items(w, in, set, before);
+    else
+        rc = walk_inside(w, in, dir, set, before);
     names_give(names, set);
     return rc;
 }
@@ -181,7 +271,7 @@ enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct
     struct lister l = {.arena = a};
     arena_init(&scratch);
     struct repo_walk w = {.store = s, .page = p, .lister = &l, .arena = &scratch, .fault = f};
-    enum rc rc = walk_below(&w, layout_repositories(), SPAN(""));
+    enum rc rc = walk_below(&w, (struct walked){&s->tree, 0}, layout_repositories(), SPAN(""));
     if (rc == RC_OK)
         lister_page(&l, p, out);
     lister_fini(&l);

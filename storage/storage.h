@@ -233,6 +233,11 @@ struct list {
 /* RC_NAME_UNKNOWN if there is no such repository. */
 enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct arena *a,
                  struct list *out, struct fault *f) MUST_CHECK;
+/* The same for who must not wait, such as the loop: a page that is not large, of tags that were
+ * listed before and have not changed, if the system can tell that without asking a disk.
+ * RC_NOT_FOUND says nothing. */
+enum rc tag_list_again(struct store *s, struct name repo, const struct page *p, struct arena *a,
+                       struct list *out) MUST_CHECK;
 /* Repositories that have a manifest or an upload. */
 enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct list *out,
                   struct fault *f) MUST_CHECK;

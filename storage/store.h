@@ -101,6 +101,8 @@ enum rc document_get(struct store *s, const struct digest *d, struct arena *a, s
 enum rc repo_prepare(struct store *s, struct name repo, struct fault *f) MUST_CHECK;
 /* Does it have a manifest or an upload? */
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f) MUST_CHECK;
+/* The same for who must not wait, of one that was asked for before; false says nothing. */
+bool repo_exists_again(struct store *s, struct span repo);
 
 enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct digest *d,
                 struct fault *f) MUST_CHECK;

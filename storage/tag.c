@@ -264,7 +264,8 @@ enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct
     if (!exists)
         return fault(f, RC_NAME_UNKNOWN, "%.*s", SPAN_ARG(repo.s));
     struct name_set *set = NULL;
-    rc = names_take(&s->names, &s->tree, layout_repo_tags(repo).s, &tags, &set, f);
+    struct path dir = layout_repo_tags(repo);
+    rc = names_take(&s->names, (struct names_place){&s->tree, dir.s, 0}, &tags, &set, f);
     if (rc == RC_NOT_FOUND) {
         *out = (struct list){0};
         return RC_OK;
@@ -273,4 +274,19 @@ enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct
         *out = page_of(set, p, a);
     names_give(&s->names, set);
     return rc;
+}
+
+enum rc tag_list_again(struct store *s, struct name repo, const struct page *p, struct arena *a,
+                       struct list *out)
+{
+    enum { AT_ONCE_MAX = 1000 };
+    if (p->limit > AT_ONCE_MAX || !repo_exists_again(s, repo.s))
+        return RC_NOT_FOUND;
+    struct path dir = layout_repo_tags(repo);
+    struct name_set *set = names_take_again(&s->names, (struct names_place){&s->tree, dir.s, 0});
+    if (!set)
+        return RC_NOT_FOUND;
+    *out = page_of(set, p, a);
+    names_give(&s->names, set);
+    return RC_OK;
 }

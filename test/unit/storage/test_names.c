@@ -147,13 +147,29 @@ static const char *repos(struct place *p, const char *last, uint64_t limit)
     return text_of(p, &l);
 }
 
+/* What is told without waiting, which need not be anything: NULL. */
+static const char *tags_again(struct place *p, const char *last, uint64_t limit)
+{
+    struct list l;
+    struct page page = {span_of(last), limit};
+    struct name repo = {SPAN("a")};
+    enum rc rc = tag_list_again(p->store, repo, &page, &p->arena, &l);
+    assert_true(rc == RC_OK || rc == RC_NOT_FOUND);
+    return rc == RC_OK ? text_of(p, &l) : NULL;
+}
+
+/* Whatever has happened before, what is told without waiting is the same. */
 static const char *tags(struct place *p, const char *last, uint64_t limit)
 {
     struct list l;
     struct page page = {span_of(last), limit};
     struct name repo = {SPAN("a")};
+    const char *again = tags_again(p, last, limit);
     assert_int_equal(tag_list(p->store, repo, &page, &p->arena, &l, NULL), RC_OK);
-    return text_of(p, &l);
+    const char *text = text_of(p, &l);
+    if (again)
+        assert_string_equal(again, text);
+    return text;
 }
 
 /* ---- The order of repositories. --------------------------------------------------------- */
@@ -246,6 +262,29 @@ static void test_changes_are_seen(void **state)
     assert_string_equal(repos(p, "", 9), "c");
 }
 
+/* As long as nothing has changed, a list is told again without waiting. */
+static void test_again(void **state)
+{
+    struct file_info ignored;
+    struct place *p = *state;
+    if (file_known(&p->store->tree, ".", &ignored) != RC_OK)
+        skip(); /* a kernel that cannot tell what it knows */
+    make_repo(p, "a");
+    make_tag(p, "a", "one");
+    make_tag(p, "a", "two");
+    assert_null(tags_again(p, "", 9));
+    assert_string_equal(tags(p, "", 9), "one two");
+    assert_string_equal(tags_again(p, "", 9), "one two");
+    assert_string_equal(tags_again(p, "", 1), "one+");
+    assert_string_equal(tags_again(p, "one", 1), "two");
+    assert_null(tags_again(p, "", 1 << 20)); /* too much at once */
+    make_tag(p, "a", "three");
+    assert_null(tags_again(p, "", 9));
+    assert_string_equal(tags(p, "", 9), "one three two");
+    shell("rm %s/_manifests/revisions/sha256/%s/link", in_repositories(p, "a"), hex);
+    assert_null(tags_again(p, "", 9));
+}
+
 /* The manifest goes, and its directory stays: as the registry image leaves it. */
 static void test_emptied(void **state)
 {
@@ -297,6 +336,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_changes_are_seen, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_emptied, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_new_is_not_remembered, setup, teardown),
