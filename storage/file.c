@@ -180,20 +180,6 @@ enum rc tree_settle(struct tree *t, struct fault *f)
     return rc;
 }
 
-enum rc tree_enter(struct tree *t, const char *path, struct tree *below, struct fault *f)
-{
-    int fd = open_retry(t, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return fault_errno(f, errno, "open", path);
-    *below = (struct tree){.fd = fd, .locks = {-1, -1}, .actions = t->actions};
-    return RC_OK;
-}
-
-void tree_leave(struct tree *below)
-{
-    file_close(below->fd);
-}
-
 enum rc tree_room(struct tree *t, uint64_t *free_bytes, uint64_t *total, struct fault *f)
 {
     struct statvfs st;

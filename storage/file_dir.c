@@ -312,6 +312,17 @@ void dir_close(struct dir *d)
     free(d);
 }
 
+enum rc tree_enter(struct tree *t, const char *path, struct tree *below, struct fault *f)
+{
+    *below = (struct tree){.fd = -1, .locks = {-1, -1}, .actions = t->actions};
+    return open_dir(t, path, &below->fd, f);
+}
+
+void tree_leave(struct tree *below)
+{
+    file_close(below->fd);
+}
+
 struct tree dir_tree(const struct dir *d)
 {
     return (struct tree){.fd = dirfd(d->dir), .locks = {-1, -1}, .actions = d->actions};
