@@ -92,20 +92,36 @@ static bool hex_decode(struct span hex, unsigned char *out)
     return all;
 }
 
-enum rc digest_parse(struct span s, struct digest *out, struct fault *f)
+bool digest_from_hex(enum digest_alg alg, struct span hex, struct digest *out)
 {
-    struct digest d = {0};
+    struct digest d = {.alg = alg};
+    if (hex.n != 2 * digest_bytes(alg) || !hex_decode(hex, d.bytes))
+        return false;
+    *out = d;
+    return true;
+}
+
+/* Why it is none, in the order in which the registry image finds out. */
+static enum rc not_a_digest(struct span s, struct fault *f)
+{
+    enum digest_alg alg;
     struct span name, hex;
     if (!span_cut(s, ':', &name, &hex) || !is_digest_form(name, hex))
         return fault(f, RC_DIGEST_INVALID, "invalid checksum digest format");
-    if (!digest_alg_find(name, &d.alg))
+    if (!digest_alg_find(name, &alg))
         return fault(f, RC_DIGEST_INVALID, "unsupported digest algorithm");
-    if (hex.n != 2 * digest_bytes(d.alg))
+    if (hex.n != 2 * digest_bytes(alg))
         return fault(f, RC_DIGEST_INVALID, "invalid checksum digest length");
-    if (!hex_decode(hex, d.bytes))
-        return fault(f, RC_DIGEST_INVALID, "invalid checksum digest format");
-    *out = d;
-    return RC_OK;
+    return fault(f, RC_DIGEST_INVALID, "invalid checksum digest format");
+}
+
+enum rc digest_parse(struct span s, struct digest *out, struct fault *f)
+{
+    enum digest_alg alg;
+    struct span name, hex;
+    bool is_one = span_cut(s, ':', &name, &hex) && digest_alg_find(name, &alg) &&
+                  digest_from_hex(alg, hex, out);
+    return is_one ? RC_OK : not_a_digest(s, f);
 }
 
 static char *hex_print(char *p, const struct digest *d)
@@ -117,15 +133,6 @@ static char *hex_print(char *p, const struct digest *d)
         *p++ = digits[d->bytes[i] & 15];
     }
     return p;
-}
-
-bool digest_from_hex(enum digest_alg alg, struct span hex, struct digest *out)
-{
-    struct digest d = {.alg = alg};
-    if (hex.n != 2 * digest_bytes(alg) || !hex_decode(hex, d.bytes))
-        return false;
-    *out = d;
-    return true;
 }
 
 struct digest_text digest_print(const struct digest *d)

@@ -24,10 +24,17 @@ static bool take(struct reader *r, char c)
     return true;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void skip_blanks(struct reader *r)
 {
-    while (take(r, ' ') || take(r, '\t') || take(r, '\r') || take(r, '\n'))
-        ;
+    size_t n = 0;
+    while (n < r->rest.n && is_blank(r->rest.p[n]))
+        n++;
+    r->rest = span_skip(r->rest, n);
 }
 
 /* 0 to 15; -1 for anything else. */
@@ -63,21 +70,26 @@ static bool take_escape(struct reader *r)
     return take(r, 'u') && take_code(r);
 }
 
+/* Stands for itself in a string. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= ' ' && c != '"' && c != '\\';
+}
+
 static bool take_string(struct reader *r)
 {
     if (!take(r, '"'))
         return false;
-    while (!take(r, '"')) {
-        if (take(r, '\\')) {
-            if (!take_escape(r))
-                return false;
-        } else if ((unsigned char)peek(r) < ' ') { /* also the end */
+    for (;;) {
+        size_t n = 0;
+        while (n < r->rest.n && is_plain(r->rest.p[n]))
+            n++;
+        r->rest = span_skip(r->rest, n);
+        if (take(r, '"'))
+            return true;
+        if (!take(r, '\\') || !take_escape(r))
             return false;
-        } else {
-            r->rest = span_skip(r->rest, 1);
-        }
     }
-    return true;
 }
 
 static bool take_digits(struct reader *r)
