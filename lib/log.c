@@ -89,35 +89,51 @@ static bool is_plain(char c)
            (c && memchr("-._/@^+", c, 7));
 }
 
-static bool all_plain(struct span s)
+/* Stands for itself between quotes. */
+static bool is_quotable(char c)
 {
-    for (size_t i = 0; i < s.n; i++)
-        if (!is_plain(s.p[i]))
-            return false;
-    return true;
+    return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
+/* How many there are at its beginning. */
+static size_t count_all(bool (*is)(char), struct span s)
+{
+    size_t n = 0;
+    while (n < s.n && is(s.p[n]))
+        n++;
+    return n;
+}
+
+static void add_escaped(struct buf *line, char c)
+{
+    if (c == '"' || c == '\\')
+        buf_printf(line, "\\%c", c);
+    else if (c == '\n')
+        buf_add_str(line, "\\n");
+    else
+        buf_printf(line, "\\x%02x", (unsigned)(unsigned char)c);
 }
 
 static void add_quoted(struct buf *line, struct span s)
 {
     buf_add_char(line, '"');
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        if (c == '"' || c == '\\')
-            buf_printf(line, "\\%c", c);
-        else if (c == '\n')
-            buf_add_str(line, "\\n");
-        else if (c >= ' ' && c <= '~')
-            buf_add_char(line, c);
-        else
-            buf_printf(line, "\\x%02x", (unsigned)(unsigned char)c);
+    while (s.n > 0) {
+        size_t n = count_all(is_quotable, s);
+        buf_add_span(line, span_head(s, n));
+        if (n < s.n)
+            add_escaped(line, s.p[n++]);
+        s = span_skip(s, n);
     }
     buf_add_char(line, '"');
 }
 
 static void add_text(struct buf *line, const char *key, struct span value)
 {
-    buf_printf(line, "%s%s=", line->n ? " " : "", key);
-    if (all_plain(value))
+    if (line->n > 0)
+        buf_add_char(line, ' ');
+    buf_add_str(line, key);
+    buf_add_char(line, '=');
+    if (count_all(is_plain, value) == value.n)
         buf_add_span(line, value);
     else
         add_quoted(line, value);
