@@ -23,9 +23,10 @@ enum {
     READS_PER_EVENT = 4,
     SMALL_REST = 64 << 10, /* an unread body up to this is read, not cut off */
     FAILED_REST = 1 << 20, /* what is not a request is listened to so long, for the answer's sake */
-    WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon */
-    PROOF_WAITS_MAX = 1000, /* some 20 s */
-    LINGER_MS = 30 * 1000   /* RFC 9112 §9.6: time for the client to see the answer */
+    WAITS_MAX = 100,       /* looks at a busy upload: who was cut off lets go of it soon … */
+    ENDING_WAITS_MAX = 3000, /* … when the disk has what was sent: that may be a minute */
+    PROOF_WAITS_MAX = 1000,  /* some 20 s */
+    LINGER_MS = 30 * 1000    /* RFC 9112 §9.6: time for the client to see the answer */
 };
 
 static void set_deadline(struct conn *c, uint64_t ms)
@@ -195,10 +196,26 @@ static void wait_a_little(struct conn *c)
     conn_watch(c);
 }
 
+/* Is another request for this upload at its end? It needs nothing more of its client, which may be
+ * the one that waits here: cut off, and back before the disk has what it had sent. */
+static bool upload_is_ending(const struct conn *c)
+{
+    for (const struct conn *o = c->server->conns; o; o = o->next)
+        if (o->state == CONN_POOL && o->turn != RUN_MORE &&
+            span_eq(o->in.head.path, c->in.head.path))
+            return true;
+    return false;
+}
+
+static bool has_patience(const struct conn *c)
+{
+    return c->waits < WAITS_MAX || (c->waits < ENDING_WAITS_MAX && upload_is_ending(c));
+}
+
 static void after_run(struct hop *h)
 {
     struct conn *c = container_of(h, struct conn, hop);
-    if (c->run.rc == RC_UPLOAD_BUSY && c->waits < WAITS_MAX && c->fate == FATE_OPEN) {
+    if (c->run.rc == RC_UPLOAD_BUSY && !c->run.op->last_try && c->fate == FATE_OPEN) {
         wait_a_little(c); /* nothing is lost: open comes before the first byte */
         return;
     }
@@ -305,7 +322,7 @@ void conn_try_again(struct conn *c)
     }
     enum rc rc = run_enter(&c->run);
     if (rc == RC_OK) {
-        c->run.op->last_try = c->waits == WAITS_MAX;
+        c->run.op->last_try = !has_patience(c);
         submit_run(c);
         return;
     }
@@ -330,6 +347,7 @@ void conn_begin_request(struct conn *c)
     c->settings = settings_hold(c->server->settings);
     c->run = (struct run){0};
     c->waits = 0;
+    c->turn = RUN_MORE;
     c->state = CONN_READ;
     access_begin(&c->access, c->settings->config);
     input_begin(&c->in, &c->arena, c->settings->config->head_max);

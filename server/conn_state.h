@@ -44,10 +44,10 @@ struct conn {
 
     struct input in;
     struct output out;
-    enum connection after;      /* the answer: keep the connection or close it? */
-    enum run_turn turn;         /* the one in the pool */
-    unsigned waits;             /* how often this request has waited for an upload */
-    enum output_next file_next; /* what the pool said of the last piece of a file */
+    enum connection after;       /* the answer: keep the connection or close it? */
+    _Atomic(enum run_turn) turn; /* the one in the pool, where it may become the last */
+    unsigned waits;              /* how often this request has waited for an upload */
+    enum output_next file_next;  /* what the pool said of the last piece of a file */
 
     struct arena arena;        /* of the request */
     struct settings *settings; /* the request's, held */

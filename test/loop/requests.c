@@ -61,3 +61,23 @@ void send_chunked(struct client *c, struct span content, size_t piece)
     }
     client_send_str(c, "0\r\n\r\n");
 }
+
+uint64_t upload_bytes(struct rig *r, const char *path)
+{
+    struct name app;
+    uint64_t size = UINT64_MAX;
+    const char *id = strstr(path, "uploads/") + strlen("uploads/");
+    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
+    assert_int_equal(upload_size(r->store, app, span_from(id, UPLOAD_ID_LEN), &size, NULL), RC_OK);
+    return size;
+}
+
+struct upload *hold_upload(struct rig *r, const char *path)
+{
+    struct name app;
+    struct upload *u = NULL;
+    const char *id = strstr(path, "uploads/") + strlen("uploads/");
+    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
+    assert_int_equal(upload_open(r->store, app, span_from(id, UPLOAD_ID_LEN), &u, NULL), RC_OK);
+    return u;
+}

@@ -20,5 +20,9 @@ void send_chunked(struct client *c, struct span content, size_t piece);
 /* The path of a new upload. */
 void begin_upload(struct client *c, char path[512]);
 void finish_upload(struct client *c, const char *path, struct span content);
+/* How many bytes of it the store has. */
+uint64_t upload_bytes(struct rig *r, const char *path);
+/* Takes it, as another process would; the caller closes it. */
+struct upload *hold_upload(struct rig *r, const char *path);
 
 #endif

@@ -186,16 +186,6 @@ static void test_trailers(void **state)
     rig_until_idle(*state);
 }
 
-static uint64_t upload_bytes(struct rig *r, const char *path)
-{
-    struct name app;
-    uint64_t size = UINT64_MAX;
-    const char *id = strstr(path, "uploads/") + strlen("uploads/");
-    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
-    assert_int_equal(upload_size(r->store, app, span_from(id, UPLOAD_ID_LEN), &size, NULL), RC_OK);
-    return size;
-}
-
 /* The client goes away in the middle of a body, also while the pool works on it. Everything that
  * was received stays, and nothing is held. */
 static void test_gone_mid_body(void **state)
@@ -244,17 +234,6 @@ static void test_cut_and_resumed_at_once(void **state)
     free((char *)content.p);
 }
 
-/* Somebody else's upload, as another process would hold it. */
-static struct upload *hold(struct rig *r, const char *path)
-{
-    struct name app;
-    struct upload *u = NULL;
-    const char *id = strstr(path, "uploads/") + strlen("uploads/");
-    assert_int_equal(name_parse(SPAN("app"), &app, NULL), RC_OK);
-    assert_int_equal(upload_open(r->store, app, span_from(id, UPLOAD_ID_LEN), &u, NULL), RC_OK);
-    return u;
-}
-
 /* Waits while it is held, goes on when it is let go, and in the end says that it is busy. */
 static void test_busy_upload(void **state)
 {
@@ -263,7 +242,7 @@ static void test_busy_upload(void **state)
     char path[512];
     client_open(&c, r);
     begin_upload(&c, path);
-    struct upload *held = hold(r, path);
+    struct upload *held = hold_upload(r, path);
     send_head(&c, path, "Content-Length: 5\r\n");
     client_send_str(&c, "hello");
     for (int i = 0; i < 50; i++) {
@@ -273,7 +252,7 @@ static void test_busy_upload(void **state)
     assert_int_equal(c.got.n, 0);
     upload_close(held);
     assert_int_equal(client_response(&c, NULL), 202);
-    held = hold(r, path);
+    held = hold_upload(r, path);
     send_head(&c, path, "Content-Length: 5\r\n");
     client_send_str(&c, "again");
     assert_int_equal(client_response(&c, NULL), 409);
@@ -295,7 +274,7 @@ static void test_gone_while_it_waits(void **state)
         char path[512];
         client_open(&c, r);
         begin_upload(&c, path);
-        struct upload *held = hold(r, path);
+        struct upload *held = hold_upload(r, path);
         send_head(&c, path, "Content-Length: 5\r\n");
         client_send_str(&c, "hel");
         for (int turns = 0; turns < 30; turns++)
