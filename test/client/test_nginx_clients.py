@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients push and pull through Debian's nginx, which ends TLS on a port of its own."""
+"""Clients log in, push and pull through Debian's nginx, which ends TLS on a port of its own."""
 
 import contextlib
 
-import pytest
-
-from harness import process
+from harness import htpasswd, process
 from harness.nginx import Nginx, readme_blocks
 from harness.place import scratch_folder
 from harness.waiting import wait_until
@@ -14,11 +12,14 @@ README, README_PREFIX = readme_blocks()
 PREFIX = {"REGISTRY_HTTP_PREFIX": "/registry/"}
 PASS = "proxy_pass http://127.0.0.1:5000"
 
+USERS = {"alice": "open sesame"}
+LOGIN = {"REGISTRY_AUTH_HTPASSWD_PATH": "users", "REGISTRY_AUTH_HTPASSWD_REALM": "nginx"}
+
 # The server's options, nginx's block, and what repositories' names begin with in front of it: clients know no other
 # path than /v2/ at the root, and so a path is either nginx's own affair or a part of the name.
 SETUPS = [
-    ({}, README, ""),
-    (PREFIX, README_PREFIX, ""),
+    (LOGIN, README, ""),
+    ({**PREFIX, **LOGIN}, README_PREFIX, ""),
     ({}, f"client_max_body_size 0; location /v2/ {{ {PASS}; }}", ""),
     ({**PREFIX, "REGISTRY_HTTP_RELATIVEURLS": "true"},
      'client_max_body_size 0; proxy_request_buffering off; proxy_http_version 1.1; proxy_set_header Connection "";'
@@ -31,17 +32,23 @@ def went(done):
     assert done.returncode == 0, f"{done.args}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("each_client", ["docker", "skopeo"], indirect=True)
-def test_push_and_pull(each_client, make_server, authority, body):
+def test_push_and_pull(each_client, make_server, authority, body, scratch):
     client = each_client
     certificate = authority.issue(f"nginx-{client.address}", address=client.address)
     client.prepare([body(3_000_000), body(200_000), body(10)])
+    users = htpasswd.write(scratch / "users", USERS, cost=5)
     for options, block, names in SETUPS:
-        server = make_server(environment={**options, "REGISTRY_LOG_ACCESSLOG_DISABLED": "false"})
+        environment = {**options, "REGISTRY_LOG_ACCESSLOG_DISABLED": "false"}
+        if options.items() >= LOGIN.items():
+            environment["REGISTRY_AUTH_HTPASSWD_PATH"] = str(users)
+        server = make_server(environment=environment)
         with contextlib.ExitStack() as undo:
             port = undo.enter_context(process.reserved_port(client.address))
             nginx = Nginx(undo.enter_context(scratch_folder()), certificate, server, block, port, client.address)
             undo.callback(nginx.stop)
+            if options.items() >= LOGIN.items():
+                assert client.push(f"{nginx.host}/{names}some/repo:one").returncode != 0
+                went(client.login(nginx.host, "alice", USERS["alice"]))
             for name in ("some/repo", "another/repo"):  # what is in the first one is mounted from there
                 went(client.push(f"{nginx.host}/{names}{name}:one"))
             client.forget()
