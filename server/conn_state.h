@@ -16,7 +16,7 @@
 enum conn_state {
     CONN_READ,   /* loop: a head is awaited, or arriving */
     CONN_POOL,   /* pool: the operation takes a turn */
-    CONN_WAIT,   /* loop: the upload is busy; the turn will be taken again */
+    CONN_WAIT,   /* loop: the upload, or who checks passwords, is busy: again, a little later */
     CONN_BODY,   /* loop: the operation waits for more of the body */
     CONN_SEND,   /* loop: the answer goes out, or waits for the socket */
     CONN_FILE,   /* pool: a piece of a file goes out */
@@ -46,8 +46,8 @@ struct conn {
     struct output out;
     enum connection after;       /* the answer: keep the connection or close it? */
     _Atomic(enum run_turn) turn; /* the one in the pool, where it may become the last */
-    unsigned waits;              /* how often this request has waited for an upload */
-    enum output_next file_next;  /* what the pool said of the last piece of a file */
+    unsigned waits;             /* how often this request has waited, for an upload or a password */
+    enum output_next file_next; /* what the pool said of the last piece of a file */
 
     struct arena arena;        /* of the request */
     struct settings *settings; /* the request's, held */
@@ -71,7 +71,7 @@ enum run_turn conn_turn(const struct conn *c);
 void conn_run_hop(struct hop *h);
 void conn_file_hop(struct hop *h);
 void conn_proof_hop(struct hop *h);
-/* conn_life.c: that will be done in a moment. */
+/* conn_life.c: that will be done a little later. */
 void conn_wait(struct conn *c);
 
 #endif

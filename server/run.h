@@ -5,6 +5,7 @@
  *   run_begin          loop  route; who asks? known ──► NEW, else ──► PROOF, or ASK: again later
  *   run_prove          pool  PROOF: is it true?
  *   run_enter          loop  rights, gate, parse ──► NEW, or CLOSED
+ *   run_quick          loop  NEW, and all is done; or nothing is, and turns follow
  *   run_turn           pool  NEW ──open──► OPEN ──chunk*, finish──► CLOSED
  *                             └──────────── any failure ─────────────┘   close on the way
  *   operation->reply   loop

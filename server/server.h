@@ -40,7 +40,7 @@ struct server {
     uv_prepare_t waits;   /* each time before events are waited for */
     uv_timer_t tick;      /* once a second: what has waited too long is closed */
     uv_timer_t drain_end; /* the end of the drain time */
-    uv_timer_t again;     /* runs while connections wait for an upload that is busy */
+    uv_timer_t again;     /* runs while connections are in CONN_WAIT */
 };
 
 /* Opens the loop, the signals and the listeners. Holds the settings; the store is borrowed. */
@@ -50,7 +50,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
 void server_run(struct server *s);
 void server_fini(struct server *s);
 
-/* conn.c, on behalf of its connections: the last one gone ends a drain. */
+/* conn_life.c, on behalf of a connection: the last one gone ends a drain. */
 void server_conn_gone(struct server *s);
 
 #endif

@@ -3,8 +3,8 @@
  * wire: bytes to and from a client, never blocking. A small table of functions; the plain wire is
  * one, the encrypted one another.
  *
- * Called by whoever owns the connection's sending or receiving at the moment: reads and
- * writes on the loop, send_file in the pool while the loop leaves the wire alone.
+ * Called by whoever has the connection: the loop, and the pool for a turn that reads a body or
+ * sends a piece of a file. The loop leaves the wire alone meanwhile.
  */
 #ifndef SERVER_WIRE_H
 #define SERVER_WIRE_H
@@ -31,8 +31,8 @@ struct wire_ops {
     enum wire_result (*write)(struct wire *w, const struct iovec *v, int count, bool more,
                               size_t *moved);
     enum wire_result (*send_file)(struct wire *w, int file, uint64_t from, size_t n, size_t *moved);
-    void (*end)(
-        struct wire *w); /* no more will be sent; what follows a first call is of no effect */
+    /* No more will be sent. What follows a first call is of no effect. */
+    void (*end)(struct wire *w);
     void (*fini)(struct wire *w);
 };
 
