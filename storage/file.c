@@ -23,8 +23,6 @@
 
 #include "storage/actions.h"
 
-enum { PATH_BYTES = 1100 };
-
 enum rc tree_open(struct tree *t, const char *root, const char *const *places, struct fault *f)
 {
     if (mkdir(root, 0777) != 0 && errno != EEXIST)
@@ -454,20 +452,28 @@ static enum rc rename_once(struct tree *t, const char *from, const char *to, str
     return RC_OK;
 }
 
+static enum rc move_once(struct tree *t, const char *from, const char *to, struct fault *f)
+{
+    struct making m;
+    enum rc rc = making_begin(t, to, &m, f);
+    if (rc != RC_OK)
+        return rc;
+    rc = rename_once(t, from, to, f);
+    if (rc == RC_OK)
+        rc = file_sync_parent(t, to, f);
+    return making_end(t, &m, rc, f);
+}
+
 enum rc file_move(struct tree *t, const char *from, const char *to, struct fault *f)
 {
     struct file_info info;
     uint64_t begun = actions_begin(t->actions);
     enum rc rc = RC_NOT_FOUND;
     for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++) {
-        rc = file_mkdirs_above(t, to, f);
-        if (rc == RC_OK)
-            rc = rename_once(t, from, to, f);
+        rc = move_once(t, from, to, f);
         if (rc == RC_NOT_FOUND && file_stat(t, from, &info, NULL) == RC_NOT_FOUND)
             break;
     }
-    if (rc == RC_OK)
-        rc = file_sync_parent(t, to, f);
     actions_end(t->actions, ACTION_MOVE, begun);
     return rc;
 }
@@ -475,11 +481,12 @@ enum rc file_move(struct tree *t, const char *from, const char *to, struct fault
 enum rc file_take_out(struct tree *t, const char *path, const char *to, struct fault *f)
 {
     uint64_t begun = actions_begin(t->actions);
-    enum rc rc = file_mkdirs_above(t, to, f);
-    if (rc == RC_OK)
+    struct making m;
+    enum rc rc = making_begin(t, to, &m, f);
+    if (rc == RC_OK) {
         rc = rename_once(t, path, to, f);
-    if (rc == RC_OK)
-        rc = file_sync_parent(t, path, f);
+        rc = making_end(t, &m, rc == RC_OK ? file_sync_parent(t, path, f) : rc, f);
+    }
     actions_end(t->actions, ACTION_MOVE, begun);
     return rc;
 }
@@ -501,24 +508,21 @@ static enum rc write_new(struct tree *t, const char *path, struct span bytes, en
 }
 
 /* The name beside path under which it is written. */
-static void temp_name(const char *path, char out[PATH_BYTES])
+static void temp_name(const char *path, char out[FILE_PATH_BYTES])
 {
     unsigned char id[8];
     char hex[2 * sizeof(id) + 1];
     randombytes_buf(id, sizeof(id));
-    (void)snprintf(out, PATH_BYTES, "%s.%s.tmp", path,
+    (void)snprintf(out, FILE_PATH_BYTES, "%s.%s.tmp", path,
                    sodium_bin2hex(hex, sizeof(hex), id, sizeof(id)));
 }
 
 static enum rc put_once(struct tree *t, const char *path, struct span bytes, enum durability d,
                         struct fault *f)
 {
-    char temp[PATH_BYTES];
+    char temp[FILE_PATH_BYTES];
     temp_name(path, temp);
-    enum rc rc = d == DURABLE ? file_mkdirs_above(t, path, f) : RC_OK;
-    if (rc != RC_OK)
-        return rc;
-    rc = write_new(t, temp, bytes, d, f);
+    enum rc rc = write_new(t, temp, bytes, d, f);
     if (rc == RC_OK)
         rc = rename_once(t, temp, path, f);
     if (rc != RC_OK)
@@ -528,12 +532,19 @@ static enum rc put_once(struct tree *t, const char *path, struct span bytes, enu
     return rc;
 }
 
+static enum rc put_for_good(struct tree *t, const char *path, struct span bytes, struct fault *f)
+{
+    struct making m;
+    enum rc rc = making_begin(t, path, &m, f);
+    return rc == RC_OK ? making_end(t, &m, put_once(t, path, bytes, DURABLE, f), f) : rc;
+}
+
 enum rc file_put(struct tree *t, const char *path, struct span bytes, struct fault *f)
 {
     enum rc rc = RC_NOT_FOUND;
     uint64_t begun = actions_begin(t->actions);
     for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++)
-        rc = put_once(t, path, bytes, DURABLE, f);
+        rc = put_for_good(t, path, bytes, f);
     actions_end(t->actions, ACTION_PUT, begun);
     if (rc == RC_NOT_FOUND)
         return fault(f, RC_IO, "the directory of %s keeps going away", path);

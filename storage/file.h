@@ -22,7 +22,8 @@
  * it. Then the same is tried again. */
 enum { FILE_TRIES = 20 };
 
-struct making;
+/* Of a path, with what is behind the name of a temporary file. */
+enum { FILE_PATH_BYTES = 1100 };
 
 enum { LOCK_DIRECTORY, LOCK_FILE, TREE_LOCKS };
 
@@ -57,9 +58,10 @@ void tree_doubt(struct tree *t);
  * nothing as long as there is no doubt. What is done below for good is done after it. */
 enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 
-/* A directory of the tree as one of its own, in which paths are short and quickly found: for looking
- * and listing, not for changes. The whole one outlives it. */
-enum rc tree_enter(struct tree *t, const char *path, struct tree *below, struct fault *f) MUST_CHECK;
+/* A directory of the tree as one of its own, in which paths are short and quickly found: for
+ * looking and listing, not for changes. The whole one outlives it. */
+enum rc tree_enter(struct tree *t, const char *path, struct tree *below,
+                   struct fault *f) MUST_CHECK;
 void tree_leave(struct tree *below);
 
 /* Room on the file system, without what is kept for the administrator. */
@@ -151,8 +153,23 @@ enum rc file_sync_dir(struct tree *t, const char *path, struct fault *f) MUST_CH
 enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Makes a directory and those above it, for good. One that exists is fine. */
 enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
-/* The same for the directory that path is in. */
-enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
+
+/* The same in two steps, for the directory that a path is in, and what is put there: making_begin
+ * makes what is missing, and making_end, after something has been put, and synced, has it all on
+ * the disk. What a journal has to write is written once then. In between others see the
+ * directories, and sync themselves what they rely on. */
+struct making {
+    char dir[FILE_PATH_BYTES];
+    size_t top;    /* the length of the shortest part of it that may be new */
+    unsigned made; /* so many of the deepest ones */
+    bool listed;   /* in the tree, for others to see */
+    struct making *next;
+};
+/* making_end is to be called only after RC_OK. */
+enum rc making_begin(struct tree *t, const char *path, struct making *m,
+                     struct fault *f) MUST_CHECK;
+/* rc: how it went in between; the outcome, unless this fails, too. */
+enum rc making_end(struct tree *t, struct making *m, enum rc rc, struct fault *f) MUST_CHECK;
 /* Makes one directory, not synced. One that exists is fine. */
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f) MUST_CHECK;
 /* Can a directory be made at the one place, with those above it, and be moved to the other? Tries

@@ -2,7 +2,7 @@
  *
  * file_dir: directories: making them for good, walking them, and taking all of them away.
  *
- *   file_mkdirs  for each directory made: fsync the one above it
+ *   file_mkdirs, making_end  for each directory made: fsync the one above it
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,12 +17,12 @@
 #include "storage/actions.h"
 #include "storage/file.h"
 
-enum { PATH_BYTES = 1100, TREE_DEPTH_MAX = 256 };
+enum { TREE_DEPTH_MAX = 256 };
 
 /* ---- Making them, and syncing them. ----------------------------------------------------- */
 
 /* The part of a path before its last "/": "" for the tree itself. */
-static void parent_of(const char *path, char out[PATH_BYTES])
+static void parent_of(const char *path, char out[FILE_PATH_BYTES])
 {
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
@@ -65,14 +65,14 @@ enum rc file_sync_dir(struct tree *t, const char *path, struct fault *f)
 
 enum rc file_sync_parent(struct tree *t, const char *path, struct fault *f)
 {
-    char dir[PATH_BYTES];
+    char dir[FILE_PATH_BYTES];
     parent_of(path, dir);
     return file_sync_dir(t, dir, f);
 }
 
 enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f)
 {
-    char dir[PATH_BYTES];
+    char dir[FILE_PATH_BYTES];
     (void)snprintf(dir, sizeof(dir), "%s", path);
     for (;;) {
         enum rc rc = file_sync_dir(t, dir, f);
@@ -82,24 +82,23 @@ enum rc file_sync_chain(struct tree *t, const char *path, struct fault *f)
     }
 }
 
-/* A call that makes directories, as long as it has not synced them. Others see them before that. */
-struct making {
-    const char *path;
-    size_t top; /* the length of the shortest part of it that may be new */
-    struct making *next;
-};
-
-static void making_begin(struct tree *t, struct making *m, const char *path)
+/* A call that makes directories is listed as long as it has not synced them: others see them before
+ * that. */
+static void list_making(struct tree *t, struct making *m)
 {
     (void)atomic_fetch_add(&t->makers, 1);
     (void)pthread_mutex_lock(&t->mutex);
-    *m = (struct making){.path = path, .top = strlen(path), .next = t->making};
+    m->top = strlen(m->dir);
+    m->next = t->making;
+    m->listed = true;
     t->making = m;
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
-static void making_end(struct tree *t, const struct making *m)
+static void unlist_making(struct tree *t, struct making *m)
 {
+    if (!m->listed)
+        return;
     (void)pthread_mutex_lock(&t->mutex);
     struct making **at = &t->making;
     while (*at != m)
@@ -119,52 +118,50 @@ static void making_part(struct tree *t, struct making *m, const char *part)
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
-/* Is somebody making a part of this path, other than self? Asked after it was seen. */
-static bool others_make(struct tree *t, const char *path, const struct making *self)
+/* Is somebody else making a part of this path? Asked after it was seen. */
+static bool others_make(struct tree *t, const struct making *self)
 {
     bool make = false;
-    if (atomic_load(&t->makers) == (self ? 1 : 0))
+    if (atomic_load(&t->makers) == (self->listed ? 1 : 0))
         return false;
     (void)pthread_mutex_lock(&t->mutex);
     for (const struct making *m = t->making; m && !make; m = m->next)
-        make = m != self && strncmp(m->path, path, m->top) == 0 &&
-               (path[m->top] == '/' || path[m->top] == 0);
+        make = m != self && strncmp(m->dir, self->dir, m->top) == 0 &&
+               (self->dir[m->top] == '/' || self->dir[m->top] == 0);
     (void)pthread_mutex_unlock(&t->mutex);
     return make;
 }
 
-/* Makes what is missing from the deepest directory that exists; *made is that
- * many levels below it. */
-static enum rc make_missing(struct tree *t, const char *path, struct making *m, unsigned *made,
-                            struct fault *f)
+/* Makes what is missing from the deepest directory that exists. */
+static enum rc make_missing(struct tree *t, const char *path, struct making *m, struct fault *f)
 {
     if (path[0] == 0 || mkdirat(t->fd, path, 0777) == 0) {
-        *made += path[0] != 0;
+        m->made += path[0] != 0;
         return RC_OK;
     }
     if (errno == EEXIST)
         return RC_OK;
     if (errno != ENOENT)
         return fault_errno(f, errno, "make directory", path);
-    char dir[PATH_BYTES];
+    char dir[FILE_PATH_BYTES];
     parent_of(path, dir);
     making_part(t, m, dir);
-    enum rc rc = make_missing(t, dir, m, made, f);
+    enum rc rc = make_missing(t, dir, m, f);
     if (rc != RC_OK)
         return rc;
     if (mkdirat(t->fd, path, 0777) != 0 && errno != EEXIST)
         return fault_errno(f, errno, "make directory", path);
-    (*made)++;
+    m->made++;
     return RC_OK;
 }
 
-/* fsyncs the directories above the `made` deepest ones of path. */
-static enum rc sync_made(struct tree *t, const char *path, unsigned made, struct fault *f)
+/* fsyncs the directories above the ones that were made. */
+static enum rc sync_made(struct tree *t, const struct making *m, struct fault *f)
 {
-    char dir[PATH_BYTES];
-    (void)snprintf(dir, sizeof(dir), "%s", path);
+    char dir[FILE_PATH_BYTES];
+    (void)snprintf(dir, sizeof(dir), "%s", m->dir);
     enum rc rc = RC_OK;
-    for (; rc == RC_OK && made > 0; made--) {
+    for (unsigned made = m->made; rc == RC_OK && made > 0; made--) {
         parent_of(dir, dir);
         rc = file_sync_dir(t, dir, f);
     }
@@ -177,37 +174,51 @@ static bool is_dir(struct tree *t, const char *path)
     return file_stat(t, path, &info, NULL) == RC_OK && info.is_dir;
 }
 
-static enum rc make_and_sync(struct tree *t, const char *path, struct fault *f)
+static enum rc make(struct tree *t, struct making *m, struct fault *f)
 {
-    struct making m;
-    unsigned made = 0;
     enum rc rc = RC_NOT_FOUND;
-    making_begin(t, &m, path);
+    list_making(t, m);
     for (int i = 0; i < FILE_TRIES && rc == RC_NOT_FOUND; i++)
-        rc = make_missing(t, path, &m, &made, f);
-    if (rc == RC_OK)
-        rc = others_make(t, path, &m) ? file_sync_chain(t, path, f) : sync_made(t, path, made, f);
-    else if (made > 0)
+        rc = make_missing(t, m->dir, m, f);
+    if (rc != RC_OK && m->made > 0) { /* and not the deepest ones */
         tree_doubt(t);
-    making_end(t, &m);
+        m->made = 0;
+    }
     return rc;
+}
+
+/* m->dir is set, and nothing else. */
+static enum rc begin(struct tree *t, struct making *m, struct fault *f)
+{
+    enum rc rc = is_dir(t, m->dir) ? RC_OK : make(t, m, f);
+    if (rc == RC_OK && others_make(t, m))
+        rc = file_sync_chain(t, m->dir, f);
+    if (rc == RC_OK)
+        rc = tree_settle(t, f); /* last: they may have failed, too */
+    return rc == RC_OK ? RC_OK : making_end(t, m, rc, f);
+}
+
+enum rc making_begin(struct tree *t, const char *path, struct making *m, struct fault *f)
+{
+    *m = (struct making){.made = 0};
+    parent_of(path, m->dir);
+    return begin(t, m, f);
+}
+
+/* Also after a failure: others may have seen what was made. */
+enum rc making_end(struct tree *t, struct making *m, enum rc rc, struct fault *f)
+{
+    enum rc synced = sync_made(t, m, rc == RC_OK ? f : NULL);
+    unlist_making(t, m);
+    return rc == RC_OK ? synced : rc;
 }
 
 enum rc file_mkdirs(struct tree *t, const char *path, struct fault *f)
 {
-    enum rc rc = RC_OK;
-    if (!is_dir(t, path))
-        rc = make_and_sync(t, path, f);
-    else if (others_make(t, path, NULL)) /* then it exists, and may not be on the disk */
-        rc = file_sync_chain(t, path, f);
-    return rc == RC_OK ? tree_settle(t, f) : rc; /* last: they may have failed, too */
-}
-
-enum rc file_mkdirs_above(struct tree *t, const char *path, struct fault *f)
-{
-    char dir[PATH_BYTES];
-    parent_of(path, dir);
-    return file_mkdirs(t, dir, f);
+    struct making m = {.made = 0};
+    (void)snprintf(m.dir, sizeof(m.dir), "%s", path);
+    enum rc rc = begin(t, &m, f);
+    return rc == RC_OK ? making_end(t, &m, rc, f) : rc;
 }
 
 enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
@@ -221,7 +232,7 @@ enum rc file_mkdir(struct tree *t, const char *path, struct fault *f)
 
 enum rc file_mkdirs_aside(struct tree *t, const char *path, struct fault *f)
 {
-    char above[PATH_BYTES];
+    char above[FILE_PATH_BYTES];
     if (mkdirat(t->fd, path, 0777) == 0 || errno == EEXIST)
         return RC_OK;
     if (errno != ENOENT || !strchr(path, '/'))
@@ -234,7 +245,7 @@ enum rc file_mkdirs_aside(struct tree *t, const char *path, struct fault *f)
 enum rc file_put_aside(struct tree *t, const char *top, const char *path, struct span bytes,
                        struct fault *f)
 {
-    char dir[PATH_BYTES];
+    char dir[FILE_PATH_BYTES];
     (void)snprintf(dir, sizeof(dir), "%s", path);
     char *slash = dir + strlen(top);
     enum rc rc = RC_OK;
@@ -248,7 +259,7 @@ enum rc file_put_aside(struct tree *t, const char *top, const char *path, struct
 
 enum rc file_sync_aside(struct tree *t, const char *top, const char *path, struct fault *f)
 {
-    char dir[PATH_BYTES];
+    char dir[FILE_PATH_BYTES];
     int fd = -1;
     enum rc rc = file_open(t, path, FILE_READ, &fd, f);
     if (rc == RC_OK)
@@ -396,7 +407,7 @@ static enum rc remove_below(struct tree *t, const char *path, int depth, struct 
 static enum rc remove_entry(void *ctx, const char *name, bool is_dir)
 {
     struct removal *r = ctx;
-    char path[PATH_BYTES];
+    char path[FILE_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", r->dir, name);
     if (n < 0 || (size_t)n >= sizeof(path))
         return fault(r->fault, RC_IO, "a path below %s is too long", r->dir);
@@ -438,7 +449,7 @@ enum rc file_remove_tree(struct tree *t, const char *path, struct fault *f)
 static enum rc prune_entry(void *ctx, const char *name, bool is_dir)
 {
     struct removal *r = ctx;
-    char path[PATH_BYTES];
+    char path[FILE_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", r->dir, name);
     if (!is_dir || n < 0 || (size_t)n >= sizeof(path) || r->depth > TREE_DEPTH_MAX)
         return RC_OK;
@@ -462,7 +473,7 @@ void file_prune(struct tree *t, const char *path)
 static enum rc stop_at_file(void *ctx, const char *name, bool is_dir)
 {
     struct removal *r = ctx;
-    char path[PATH_BYTES];
+    char path[FILE_PATH_BYTES];
     int n = snprintf(path, sizeof(path), "%s/%s", r->dir, name);
     if (!is_dir || n < 0 || (size_t)n >= sizeof(path) || r->depth > TREE_DEPTH_MAX)
         return RC_IO;

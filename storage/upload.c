@@ -433,11 +433,14 @@ static void upload_end(struct upload *u)
     (void)ignored;
 }
 
-/* Most often nothing else is left of it, and a directory that is empty goes at once. */
-static void drop_started(struct upload *u)
+/* Most often nothing else is left of it when its data is a blob's. Not synced: upload_end does
+ * that, and finds it done together with what was synced since. */
+static void drop_rest(struct upload *u)
 {
-    enum rc ignored = file_drop(&u->store->tree, layout_upload_started(u->repo, u->id).s, NULL);
+    struct tree *t = &u->store->tree;
+    enum rc ignored = file_drop(t, layout_upload_started(u->repo, u->id).s, NULL);
     (void)ignored;
+    (void)file_remove_empty(t, layout_upload(u->repo, u->id).s);
 }
 
 static enum rc check_digest(struct upload *u, const struct digest *d, struct fault *f)
@@ -468,8 +471,10 @@ static enum rc become_blob(struct upload *u, const struct digest *d, struct faul
      * ones there may not be. */
     if (rc == RC_OK)
         rc = file_move(&s->tree, layout_upload_data(u->repo, u->id).s, layout_blob(d).s, f);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        drop_rest(u);
         rc = link_put(s, layout_layer_link(u->repo, d).s, d, f);
+    }
     return rc;
 }
 
@@ -499,8 +504,6 @@ enum rc upload_commit(struct upload *u, const struct digest *d, struct fault *f)
         rc = sync_data(u, f);
     if (rc == RC_OK)
         rc = commit_pinned(u, d, f);
-    if (rc == RC_OK)
-        drop_started(u);
     /* Who has no room gives some back: clients begin anew, and not where they were. What cannot be
      * removed of a blob that is there is the purge's. */
     if (rc == RC_OK || rc == RC_DIGEST_INVALID || rc == RC_NO_SPACE || u->over)
