@@ -71,12 +71,13 @@ void buf_vprintf(struct buf *b, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, fmt, args);
-    if (n > 0) {
+    size_t room = b->cap - b->n;
+    int n = vsnprintf(room > 0 ? b->p + b->n : NULL, room, fmt, args);
+    if (n > 0 && (size_t)n >= room) {
         buf_reserve(b, (size_t)n);
-        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-        b->n += (size_t)n;
+        (void)vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
     }
+    b->n += n > 0 ? (size_t)n : 0;
     va_end(again);
 }
 

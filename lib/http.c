@@ -35,10 +35,10 @@ struct http_parser {
     struct http_header *last;
     size_t header_count;
     size_t head_max;
-    size_t head_bytes;   /* taken for the head and the trailers */
-    size_t gap_bytes;    /* taken since the last byte of the body */
-    uint64_t body_left;  /* of the body, or of the chunk's data */
-    uint64_t line_tail;  /* the last 8 bytes of the line */
+    size_t head_bytes;  /* taken for the head and the trailers */
+    size_t gap_bytes;   /* taken since the last byte of the body */
+    uint64_t body_left; /* of the body, or of the chunk's data */
+    uint64_t line_tail; /* the last 8 bytes of the line */
     enum guard guard;
     bool has_request_line;
 };
@@ -281,9 +281,19 @@ static bool guard_byte(struct http_parser *p, char c)
     return true;
 }
 
+/* In the middle of a line, behind the request line, only what is not over a CR can be its end, or a
+ * NUL. */
+static size_t skip_plain(const struct http_parser *p, struct span framing, size_t i)
+{
+    if (p->has_request_line && p->guard == LINE_MIDDLE)
+        while (i < framing.n && (unsigned char)framing.p[i] > '\r')
+            i++;
+    return i;
+}
+
 static bool guard_framing(struct http_parser *p, struct span framing)
 {
-    for (size_t i = 0; i < framing.n; i++)
+    for (size_t i = skip_plain(p, framing, 0); i < framing.n; i = skip_plain(p, framing, i + 1))
         if (!guard_byte(p, framing.p[i]))
             return false;
     return true;

@@ -194,8 +194,8 @@ static void lines_reply(struct op *op, struct reply *r)
         return;
     }
     reply_status(r, STATUS_PARTIAL_CONTENT);
-    reply_header(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
-                 part.last, a->size);
+    reply_headerf(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
+                  part.last, a->size);
     reply_file(r, type, part.first, part.last - part.first + 1);
 }
 

@@ -110,8 +110,8 @@ static void get_reply(struct op *op, struct reply *r)
     struct blob_op *b = container_of(op, struct blob_op, op);
     struct digest_text d = tag_of(b);
     struct http_range part;
-    reply_header(r, "Docker-Content-Digest", "%s", d.s);
-    reply_header(r, "Etag", "\"%s\"", d.s);
+    reply_header(r, "Docker-Content-Digest", d.s);
+    reply_headerf(r, "Etag", "\"%s\"", d.s);
     reply_header(r, "Cache-Control", "max-age=31536000");
     reply_header(r, "Accept-Ranges", "bytes");
     if (is_known(b)) {
@@ -123,8 +123,8 @@ static void get_reply(struct op *op, struct reply *r)
         return;
     }
     reply_status(r, STATUS_PARTIAL_CONTENT);
-    reply_header(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
-                 part.last, b->blob.size);
+    reply_headerf(r, "Content-Range", "bytes %" PRIu64 "-%" PRIu64 "/%" PRIu64, part.first,
+                  part.last, b->blob.size);
     reply_file(r, type, part.first, part.last - part.first + 1);
 }
 

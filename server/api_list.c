@@ -61,9 +61,9 @@ static void add_link(const struct list_op *l, struct reply *r, const char *path)
         return;
     buf_init(&last);
     buf_add_url(&last, l->list.items[l->list.count - 1]);
-    reply_header(r, "Link", "<%.*s%s?last=%.*s&n=%" PRIu64 ">; rel=\"next\"",
-                 SPAN_ARG(url_prefix(l->op.config)), path, SPAN_ARG(buf_span(&last)),
-                 l->page.limit);
+    reply_headerf(r, "Link", "<%.*s%s?last=%.*s&n=%" PRIu64 ">; rel=\"next\"",
+                  SPAN_ARG(url_prefix(l->op.config)), path, SPAN_ARG(buf_span(&last)),
+                  l->page.limit);
     buf_fini(&last);
 }
 

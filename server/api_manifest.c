@@ -108,8 +108,8 @@ static void get_reply(struct op *op, struct reply *r)
 {
     struct manifest_op *m = of(op);
     struct digest_text d = digest_print(&m->manifest.digest);
-    reply_header(r, "Docker-Content-Digest", "%s", d.s);
-    reply_header(r, "Etag", "\"%s\"", d.s);
+    reply_header(r, "Docker-Content-Digest", d.s);
+    reply_headerf(r, "Etag", "\"%s\"", d.s);
     if (is_known(m)) {
         reply_status(r, STATUS_NOT_MODIFIED);
         return;
@@ -243,13 +243,13 @@ static void put_reply(struct op *op, struct reply *r)
     struct manifest_op *m = of(op);
     struct digest_text d = digest_print(&m->digest);
     reply_status(r, STATUS_CREATED);
-    reply_header(r, "Location", "%.*s/v2/%.*s/manifests/%s", SPAN_ARG(op->base),
-                 SPAN_ARG(m->repo.s), d.s);
-    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    reply_headerf(r, "Location", "%.*s/v2/%.*s/manifests/%s", SPAN_ARG(op->base),
+                  SPAN_ARG(m->repo.s), d.s);
+    reply_header(r, "Docker-Content-Digest", d.s);
     if (m->parsed.has_subject)
-        reply_header(r, "OCI-Subject", "%s", digest_print(&m->parsed.subject).s);
+        reply_header(r, "OCI-Subject", digest_print(&m->parsed.subject).s);
     for (size_t i = 0; m->ref.kind == REFERENCE_DIGEST && i < m->tag_count; i++)
-        reply_header(r, "OCI-Tag", "%.*s", SPAN_ARG(m->tags[i].s));
+        reply_headerf(r, "OCI-Tag", "%.*s", SPAN_ARG(m->tags[i].s));
 }
 
 /* By digest, the manifest is told first, then its tags. */

@@ -43,10 +43,10 @@ static struct upload_op *of(struct op *op)
 
 static void add_location(struct upload_op *u, struct reply *r)
 {
-    reply_header(r, "Location", "%.*s/v2/%.*s/blobs/uploads/%.*s?_state=%" PRIu64,
-                 SPAN_ARG(u->op.base), SPAN_ARG(u->repo.s), SPAN_ARG(u->id), u->offset);
-    reply_header(r, "Range", "0-%" PRIu64, u->offset > 0 ? u->offset - 1 : 0);
-    reply_header(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(u->id));
+    reply_headerf(r, "Location", "%.*s/v2/%.*s/blobs/uploads/%.*s?_state=%" PRIu64,
+                  SPAN_ARG(u->op.base), SPAN_ARG(u->repo.s), SPAN_ARG(u->id), u->offset);
+    reply_headerf(r, "Range", "0-%" PRIu64, u->offset > 0 ? u->offset - 1 : 0);
+    reply_headerf(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(u->id));
 }
 
 static void accepted_reply(struct op *op, struct reply *r)
@@ -60,9 +60,9 @@ static void created_reply(struct op *op, struct reply *r)
     struct upload_op *u = of(op);
     struct digest_text d = digest_print(&u->digest);
     reply_status(r, STATUS_CREATED);
-    reply_header(r, "Location", "%.*s/v2/%.*s/blobs/%s", SPAN_ARG(op->base), SPAN_ARG(u->repo.s),
-                 d.s);
-    reply_header(r, "Docker-Content-Digest", "%s", d.s);
+    reply_headerf(r, "Location", "%.*s/v2/%.*s/blobs/%s", SPAN_ARG(op->base), SPAN_ARG(u->repo.s),
+                  d.s);
+    reply_header(r, "Docker-Content-Digest", d.s);
 }
 
 static uint64_t length_of(const struct http_head *head)
@@ -364,7 +364,7 @@ static enum rc cancel_open(struct op *op)
 static void cancel_reply(struct op *op, struct reply *r)
 {
     reply_status(r, STATUS_NO_CONTENT);
-    reply_header(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(of(op)->id));
+    reply_headerf(r, "Docker-Upload-Uuid", "%.*s", SPAN_ARG(of(op)->id));
 }
 
 const struct operation api_upload_begin = {

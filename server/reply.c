@@ -10,10 +10,13 @@
 
 #include "server/error.h"
 
+enum { USUAL_BYTES = 480 }; /* of headers */
+
 void reply_init(struct reply *r)
 {
     *r = (struct reply){.body = REPLY_EMPTY};
     buf_init(&r->headers);
+    buf_reserve(&r->headers, USUAL_BYTES);
     reply_status(r, STATUS_OK);
 }
 
@@ -29,31 +32,51 @@ void reply_status(struct reply *r, enum status s)
     r->phrase = line.phrase;
 }
 
-void reply_header(struct reply *r, const char *name, const char *fmt, ...)
+/* What is to be a value; where it begins. */
+static size_t begin_value(struct reply *r, const char *name)
 {
-    struct buf value;
+    buf_add_str(&r->headers, name);
+    buf_add_str(&r->headers, ": ");
+    return r->headers.n;
+}
+
+static void end_value(struct reply *r, size_t begun)
+{
+    struct buf *b = &r->headers;
+    size_t end = begun;
+    while (end < b->n && (unsigned char)b->p[end] >= ' ' && b->p[end] != 0x7f)
+        end++;
+    b->n = end;
+    buf_add_str(b, "\r\n");
+}
+
+void reply_header(struct reply *r, const char *name, const char *value)
+{
+    size_t begun = begin_value(r, name);
+    buf_add_str(&r->headers, value);
+    end_value(r, begun);
+}
+
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...)
+{
     va_list args;
-    buf_init(&value);
+    size_t begun = begin_value(r, name);
     va_start(args, fmt);
-    buf_vprintf(&value, fmt, args);
+    buf_vprintf(&r->headers, fmt, args);
     va_end(args);
-    size_t n = 0;
-    while (n < value.n && (unsigned char)value.p[n] >= ' ' && value.p[n] != 0x7f)
-        n++;
-    buf_printf(&r->headers, "%s: %.*s\r\n", name, (int)n, value.p);
-    buf_fini(&value);
+    end_value(r, begun);
 }
 
 void reply_bytes(struct reply *r, const char *content_type, struct span bytes)
 {
-    reply_header(r, "Content-Type", "%s", content_type);
+    reply_header(r, "Content-Type", content_type);
     r->body = REPLY_BYTES;
     r->bytes = bytes;
 }
 
 void reply_file(struct reply *r, const char *content_type, uint64_t from, uint64_t size)
 {
-    reply_header(r, "Content-Type", "%s", content_type);
+    reply_header(r, "Content-Type", content_type);
     r->body = REPLY_FILE;
     r->file_from = from;
     r->file_size = size;
@@ -84,6 +107,7 @@ void reply_head(const struct reply *r, enum connection c, struct buf *out)
     char date[40];
     struct tm tm;
     time_t now = time(NULL);
+    buf_reserve(out, USUAL_BYTES);
     (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
     buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", r->code, r->phrase, date);
     buf_add_span(out, buf_span(&r->headers));

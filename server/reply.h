@@ -33,7 +33,8 @@ void reply_init(struct reply *r);
 void reply_fini(struct reply *r);
 void reply_status(struct reply *r, enum status s);
 /* Values from outside are safe: a CR, LF or other control character ends the value. */
-void reply_header(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void reply_header(struct reply *r, const char *name, const char *value);
+void reply_headerf(struct reply *r, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void reply_bytes(struct reply *r, const char *content_type, struct span bytes);
 void reply_file(struct reply *r, const char *content_type, uint64_t from, uint64_t size);
 uint64_t reply_length(const struct reply *r);
