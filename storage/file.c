@@ -63,11 +63,11 @@ static int flock_retry(int fd, int how)
     return failed;
 }
 
-static int open_lock(struct tree *t, const char *path, int flags)
+static int open_retry(struct tree *t, const char *path, int flags, mode_t mode)
 {
     int fd;
     do
-        fd = openat(t->fd, path, flags | O_CLOEXEC, 0600);
+        fd = openat(t->fd, tree_rest(t, path), flags | O_CLOEXEC, mode);
     while (fd < 0 && errno == EINTR);
     return fd;
 }
@@ -76,11 +76,11 @@ static int open_lock(struct tree *t, const char *path, int flags)
  * system read-only. But file systems of other machines lock only what is open for writing. */
 static int open_lock_file(struct tree *t, const char *path)
 {
-    int fd = open_lock(t, path, O_RDONLY | O_CREAT);
+    int fd = open_retry(t, path, O_RDONLY | O_CREAT, 0600);
     if (fd < 0 || flock_retry(fd, LOCK_EX | LOCK_NB) == 0 || errno != EBADF)
         return fd;
     file_close(fd);
-    return open_lock(t, path, O_RDWR | O_CREAT);
+    return open_retry(t, path, O_RDWR | O_CREAT, 0600);
 }
 
 /* The directory can be locked also where no file can be made, on a volume that is full or
@@ -88,7 +88,7 @@ static int open_lock_file(struct tree *t, const char *path)
  * alone. */
 void tree_share(struct tree *t, const char *path)
 {
-    t->locks[LOCK_DIRECTORY] = open_lock(t, ".", O_RDONLY | O_DIRECTORY);
+    t->locks[LOCK_DIRECTORY] = open_retry(t, ".", O_RDONLY | O_DIRECTORY, 0);
     t->locks[LOCK_FILE] = open_lock_file(t, path);
     tree_unlock(t);
 }
@@ -121,15 +121,6 @@ static bool has_doubts(struct tree *t)
     return atomic_load(&t->settled) != atomic_load(&t->doubts);
 }
 
-static int open_retry(struct tree *t, const char *path, int flags)
-{
-    int fd;
-    do
-        fd = openat(t->fd, path, flags, 0666);
-    while (fd < 0 && errno == EINTR);
-    return fd;
-}
-
 static int syncfs_retry(int fd)
 {
     /* That others' data has found no room is told here, too; and once. */
@@ -153,7 +144,7 @@ static enum rc sync_devices(struct tree *t, struct fault *f)
     dev_t last = 0;
     enum rc rc = sync_device(t->fd, &last, f);
     for (const char *const *place = t->places; rc == RC_OK && *place; place++) {
-        int fd = open_retry(t, *place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = open_retry(t, *place, O_RDONLY | O_DIRECTORY, 0);
         if (fd >= 0)
             rc = sync_device(fd, &last, f);
         else if (errno != ENOENT)
@@ -192,18 +183,18 @@ static int open_flags(enum file_mode mode)
 {
     switch (mode) {
     case FILE_READ:
-        return O_RDONLY | O_CLOEXEC;
+        return O_RDONLY;
     case FILE_APPEND:
-        return O_RDWR | O_APPEND | O_CLOEXEC;
+        return O_RDWR | O_APPEND;
     case FILE_CREATE:
-        return O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+        return O_WRONLY | O_CREAT | O_EXCL;
     }
-    return O_RDONLY | O_CLOEXEC;
+    return O_RDONLY;
 }
 
 enum rc file_open(struct tree *t, const char *path, enum file_mode mode, int *fd, struct fault *f)
 {
-    int got = open_retry(t, path, open_flags(mode));
+    int got = open_retry(t, path, open_flags(mode), 0666);
     if (got < 0)
         return fault_errno(f, errno, "open", path);
     *fd = got;
@@ -243,7 +234,8 @@ enum rc file_stat(struct tree *t, const char *path, struct file_info *out, struc
 {
     struct stat st;
     uint64_t begun = actions_begin(t->actions);
-    enum rc rc = fstatat(t->fd, path, &st, 0) == 0 ? RC_OK : fault_errno(f, errno, "stat", path);
+    int failed = fstatat(t->fd, tree_rest(t, path), &st, 0);
+    enum rc rc = failed ? fault_errno(f, errno, "stat", path) : RC_OK;
     if (rc == RC_OK)
         *out = info_of(&st);
     actions_end(t->actions, ACTION_STAT, begun);
@@ -254,7 +246,7 @@ enum rc file_known(struct tree *t, const char *path, struct file_info *out)
 {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
     struct stat st;
-    int fd = (int)syscall(SYS_openat2, t->fd, path, &how, sizeof(how));
+    int fd = (int)syscall(SYS_openat2, t->fd, tree_rest(t, path), &how, sizeof(how));
     if (fd < 0)
         return RC_NOT_FOUND;
     bool known = fstat(fd, &st) == 0;

@@ -30,6 +30,7 @@ enum { LOCK_DIRECTORY, LOCK_FILE, TREE_LOCKS };
 /* The directory that all paths are relative to. */
 struct tree {
     int fd;
+    size_t skip;               /* the length of the path that leads here (tree_enter) */
     int locks[TREE_LOCKS];     /* -1: none */
     const char *const *places; /* directories that may be on another file system; ends with NULL */
     pthread_mutex_t mutex;     /* of `making` */
@@ -40,6 +41,14 @@ struct tree {
     pthread_mutex_t settling;
     struct actions *actions; /* who counts what is done; NULL: nobody */
 };
+
+/* What of a path is left from where the tree is held; "." there. */
+static inline const char *tree_rest(const struct tree *t, const char *path)
+{
+    const char *rest = path + t->skip;
+    rest += rest[0] == '/';
+    return rest[0] ? rest : ".";
+}
 
 enum rc tree_open(struct tree *t, const char *root, const char *const *places,
                   struct fault *f) MUST_CHECK;
@@ -58,8 +67,9 @@ void tree_doubt(struct tree *t);
  * nothing as long as there is no doubt. What is done below for good is done after it. */
 enum rc tree_settle(struct tree *t, struct fault *f) MUST_CHECK;
 
-/* A directory of the tree as one of its own, in which paths are short and quickly found: for
- * looking and listing, not for changes. The whole one outlives it. */
+/* The same tree, held at one of its directories: what is below that is found without the way from
+ * the top. Paths stay what they are in the whole one, which outlives it; path is not "". For
+ * looking and listing, not for changes. */
 enum rc tree_enter(struct tree *t, const char *path, struct tree *below,
                    struct fault *f) MUST_CHECK;
 void tree_leave(struct tree *below);

@@ -35,7 +35,7 @@ static enum rc open_dir(struct tree *t, const char *path, int *out, struct fault
 {
     int fd;
     do
-        fd = openat(t->fd, path[0] ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(t->fd, tree_rest(t, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return fault_errno(f, errno, "open", path);
@@ -325,7 +325,8 @@ void dir_close(struct dir *d)
 
 enum rc tree_enter(struct tree *t, const char *path, struct tree *below, struct fault *f)
 {
-    *below = (struct tree){.fd = -1, .locks = {-1, -1}, .actions = t->actions};
+    *below =
+        (struct tree){.fd = -1, .skip = strlen(path), .locks = {-1, -1}, .actions = t->actions};
     return open_dir(t, path, &below->fd, f);
 }
 

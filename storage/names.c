@@ -107,22 +107,22 @@ static struct name_set *set_new(const struct reading *r, const char *path)
     return set;
 }
 
-enum rc names_take(struct memory *m, struct names_place at, const struct names_kind *k,
+enum rc names_take(struct memory *m, struct tree *t, const char *path, const struct names_kind *k,
                    struct name_set **out, struct fault *f)
 {
     struct file_info info;
     struct reading r = {.kind = k};
-    enum rc rc = file_stat(at.tree, at.path + at.skip, &info, f);
+    enum rc rc = file_stat(t, path, &info, f);
     if (rc != RC_OK)
         return rc;
-    *out = recall(m, at.path, &info.times);
+    *out = recall(m, path, &info.times);
     if (*out)
         return RC_OK;
     buf_init(&r.text);
-    rc = file_list(at.tree, at.path + at.skip, read_entry, &r, f);
+    rc = file_list(t, path, read_entry, &r, f);
     if (rc == RC_OK || (rc == RC_NOT_FOUND && r.count > 0)) {
         rc = RC_OK;
-        *out = set_new(&r, at.path);
+        *out = set_new(&r, path);
         (*out)->times = info.times; /* from before: what changed meanwhile has others */
         if (file_has_settled(&info.times))
             memory_put(m, &(*out)->memo);
@@ -133,11 +133,11 @@ enum rc names_take(struct memory *m, struct names_place at, const struct names_k
     return rc;
 }
 
-struct name_set *names_take_again(struct memory *m, struct names_place at)
+struct name_set *names_take_again(struct memory *m, struct tree *t, const char *path)
 {
     struct file_info now;
-    enum rc rc = file_known(at.tree, at.path + at.skip, &now);
-    return rc == RC_OK ? recall(m, at.path, &now.times) : NULL;
+    enum rc rc = file_known(t, path, &now);
+    return rc == RC_OK ? recall(m, path, &now.times) : NULL;
 }
 
 void names_give(struct memory *m, struct name_set *set)

@@ -20,23 +20,15 @@ struct names_kind {
     size_t most; /* so many will do, whichever they are; 0: all */
 };
 
-/* Which directory: by its path, of which the first bytes are where the tree is, if that is not the
- * whole one. */
-struct names_place {
-    struct tree *tree;
-    const char *path;
-    size_t skip;
-};
-
 struct name_set;
 
 void names_init(struct memory *m);
 /* RC_NOT_FOUND if there is no such directory. What a path is asked for is always the same kind. */
-enum rc names_take(struct memory *m, struct names_place at, const struct names_kind *k,
+enum rc names_take(struct memory *m, struct tree *t, const char *path, const struct names_kind *k,
                    struct name_set **out, struct fault *f) MUST_CHECK;
 /* The same for who must not wait: one that was read before, if it has not changed, and the system
  * can tell that without asking a disk. NULL says nothing. */
-struct name_set *names_take_again(struct memory *m, struct names_place at);
+struct name_set *names_take_again(struct memory *m, struct tree *t, const char *path);
 /* As they were when they were last read, to begin with: NULL if that is not remembered. */
 struct name_set *names_remembered(struct memory *m, const char *path);
 void names_give(struct memory *m, struct name_set *set); /* set may be NULL */

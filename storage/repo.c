@@ -73,44 +73,37 @@ static bool looks_at_once(struct tree *t, const char *path)
     return file_known(t, path, &ignored) == RC_OK;
 }
 
-/* Which revisions: the tree stands for the first `skip` bytes of their directory's path. */
-struct revisions {
-    struct tree *tree;
-    size_t skip;
-    struct path dir;
-};
-
-static bool has_one_of(const struct revisions *r, const struct name_set *set, looks_fn *there)
+static bool has_one_of(struct tree *t, struct path revisions, const struct name_set *set,
+                       looks_fn *there)
 {
     bool found = false;
     for (size_t i = 0; i < names_count(set) && !found; i++) {
-        struct path entry = layout_below(r->dir, names_item(set, i).p);
-        found = there(r->tree, layout_link_in(entry).s + r->skip);
+        struct path entry = layout_below(revisions, names_item(set, i).p);
+        found = there(t, layout_link_in(entry).s);
     }
     return found;
 }
 
 /* Is one of a few manifests there that were at some time? */
-static bool has_remembered(struct store *s, const struct revisions *r, looks_fn *there)
+static bool has_remembered(struct store *s, struct tree *t, struct path revisions, looks_fn *there)
 {
-    struct name_set *set = names_remembered(&s->names, r->dir.s);
-    bool found = set && has_one_of(r, set, there);
+    struct name_set *set = names_remembered(&s->names, revisions.s);
+    bool found = set && has_one_of(t, revisions, set, there);
     names_give(&s->names, set);
     return found;
 }
 
 /* Most often one still is, and it is of no matter what else the directory has by now. That none of
  * them is there says nothing. */
-static bool has_known_manifest(struct store *s, const struct revisions *r)
+static bool has_known_manifest(struct store *s, struct tree *t, struct path revisions)
 {
     static const struct names_kind few = {.takes = takes_any, .most = 4};
-    struct names_place at = {r->tree, r->dir.s, r->skip};
     struct name_set *set;
-    if (has_remembered(s, r, looks))
+    if (has_remembered(s, t, revisions, looks))
         return true;
-    if (names_take(&s->names, at, &few, &set, NULL) != RC_OK)
+    if (names_take(&s->names, t, revisions.s, &few, &set, NULL) != RC_OK)
         return false;
-    bool found = has_one_of(r, set, looks);
+    bool found = has_one_of(t, revisions, set, looks);
     names_give(&s->names, set);
     return found;
 }
@@ -129,24 +122,23 @@ static enum rc search(struct store *s, struct span repo, bool *out, struct fault
     return rc;
 }
 
-/* tree: the whole one, or, for who looks at many, that of a directory above. */
-static enum rc exists_below(struct store *s, struct tree *tree, size_t skip, struct span repo,
-                            bool *out, struct fault *f)
+/* t: the store's, or, for who looks at many, the same held at a directory above. */
+static enum rc exists_in(struct store *s, struct tree *t, struct span repo, bool *out,
+                         struct fault *f)
 {
-    struct revisions r = {tree, skip, layout_repo_revisions(repo, DIGEST_SHA256)};
-    *out = has_known_manifest(s, &r);
+    *out = has_known_manifest(s, t, layout_repo_revisions(repo, DIGEST_SHA256));
     return *out ? RC_OK : search(s, repo, out, f);
 }
 
 enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *f)
 {
-    return exists_below(s, &s->tree, 0, repo, out, f);
+    return exists_in(s, &s->tree, repo, out, f);
 }
 
 bool repo_exists_again(struct store *s, struct span repo)
 {
-    struct revisions r = {&s->tree, 0, layout_repo_revisions(repo, DIGEST_SHA256)};
-    return has_remembered(s, &r, looks_at_once);
+    struct path revisions = layout_repo_revisions(repo, DIGEST_SHA256);
+    return has_remembered(s, &s->tree, revisions, looks_at_once);
 }
 
 /* ---- A page of all of them. ------------------------------------------------------------- */
@@ -169,20 +161,14 @@ static bool takes_part(const char *name)
     return !layout_is_reserved(name);
 }
 
-/* A directory that is walked: where paths in it are looked at. */
-struct walked {
-    struct tree *tree;
-    size_t skip; /* the first bytes of a path, for which the tree stands */
-};
-
-static enum rc add_if_exists(struct repo_walk *w, struct walked in, struct span repo)
+static enum rc add_if_exists(struct repo_walk *w, struct tree *t, struct span repo)
 {
     struct name name;
     bool exists = false;
     /* What is not a valid name was put there by hand, and no request can reach it. */
     if (span_cmp(repo, w->page->last) <= 0 || name_parse(repo, &name, NULL) != RC_OK)
         return RC_OK;
-    enum rc rc = exists_below(w->store, in.tree, in.skip, repo, &exists, w->fault);
+    enum rc rc = exists_in(w->store, t, repo, &exists, w->fault);
     if (rc == RC_OK && exists)
         lister_add(w->lister, repo);
     return rc;
@@ -201,8 +187,7 @@ static size_t begin_at(const struct repo_walk *w, const struct name_set *set, st
     return in_the_one_before ? i - 1 : i;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct walked in, struct path dir,
-                          struct span before);
+static enum rc walk_below(struct repo_walk *w, struct tree *t, struct path dir, struct span before);
 
 static struct span join(struct arena *a, struct span before, struct span item)
 {
@@ -212,54 +197,51 @@ static struct span join(struct arena *a, struct span before, struct span item)
     return span_from(p, before.n + item.n);
 }
 
-static enum rc walk_item(struct repo_walk *w, struct walked in, struct span before,
-                         struct span item)
+static enum rc walk_item(struct repo_walk *w, struct tree *t, struct span before, struct span item)
 {
     struct span name = join(w->arena, before, item);
     if (!span_ends(item, SPAN("/")))
-        return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, in, name);
+        return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, t, name);
     struct span repo = span_head(name, name.n - 1);
-    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, in, layout_repo(repo), name);
+    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, t, layout_repo(repo), name);
 }
 
-static enum rc walk_items(struct repo_walk *w, struct walked in, const struct name_set *set,
+static enum rc walk_items(struct repo_walk *w, struct tree *t, const struct name_set *set,
                           struct span before)
 {
     enum rc rc = RC_OK;
     for (size_t i = begin_at(w, set, before); i < names_count(set) && rc == RC_OK && !is_full(w);
          i++)
-        rc = walk_item(w, in, before, names_item(set, i));
+        rc = walk_item(w, t, before, names_item(set, i));
     return rc;
 }
 
 /* Opened, so that what is in it is found without the way from the root. */
-static enum rc walk_inside(struct repo_walk *w, struct walked above, struct path dir,
+static enum rc walk_inside(struct repo_walk *w, struct tree *t, struct path dir,
                            const struct name_set *set, struct span before)
 {
     struct tree below;
-    enum rc rc = tree_enter(above.tree, dir.s + above.skip, &below, w->fault);
+    enum rc rc = tree_enter(t, dir.s, &below, w->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
-    rc = walk_items(w, (struct walked){&below, strlen(dir.s) + 1}, set, before);
+    rc = walk_items(w, &below, set, before);
     tree_leave(&below);
     return rc;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct walked in, struct path dir,
-                          struct span before)
+static enum rc walk_below(struct repo_walk *w, struct tree *t, struct path dir, struct span before)
 {
     enum { WORTH_OPENING = 8 }; /* items; and few are open at a time */
     static const struct names_kind parts = {.takes = takes_part, .nested = true};
     struct memory *names = &w->store->names;
     struct name_set *set = NULL;
-    struct names_place at = {in.tree, dir.s, in.skip};
-    enum rc rc = names_take(names, at, &parts, &set, w->fault);
+    enum rc rc = names_take(names, t, dir.s, &parts, &set, w->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     if (names_count(set) < WORTH_OPENING)
-        rc = walk_items(w, in, set, before);
+        rc = walk_items(w, t, set, before);
     else
-        rc = walk_inside(w, in, dir, set, before);
+        rc = walk_inside(w, t, dir, set, before);
     names_give(names, set);
     return rc;
 }
@@ -271,7 +253,7 @@ enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct
     struct lister l = {.arena = a};
     arena_init(&scratch);
     struct repo_walk w = {.store = s, .page = p, .lister = &l, .arena = &scratch, .fault = f};
-    enum rc rc = walk_below(&w, (struct walked){&s->tree, 0}, layout_repositories(), SPAN(""));
+    enum rc rc = walk_below(&w, &s->tree, layout_repositories(), SPAN(""));
     if (rc == RC_OK)
         lister_page(&l, p, out);
     lister_fini(&l);

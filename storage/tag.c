@@ -265,7 +265,7 @@ enum rc tag_list(struct store *s, struct name repo, const struct page *p, struct
         return fault(f, RC_NAME_UNKNOWN, "%.*s", SPAN_ARG(repo.s));
     struct name_set *set = NULL;
     struct path dir = layout_repo_tags(repo);
-    rc = names_take(&s->names, (struct names_place){&s->tree, dir.s, 0}, &tags, &set, f);
+    rc = names_take(&s->names, &s->tree, dir.s, &tags, &set, f);
     if (rc == RC_NOT_FOUND) {
         *out = (struct list){0};
         return RC_OK;
@@ -283,7 +283,7 @@ enum rc tag_list_again(struct store *s, struct name repo, const struct page *p, 
     if (p->limit > AT_ONCE_MAX || !repo_exists_again(s, repo.s))
         return RC_NOT_FOUND;
     struct path dir = layout_repo_tags(repo);
-    struct name_set *set = names_take_again(&s->names, (struct names_place){&s->tree, dir.s, 0});
+    struct name_set *set = names_take_again(&s->names, &s->tree, dir.s);
     if (!set)
         return RC_NOT_FOUND;
     *out = page_of(set, p, a);

@@ -125,6 +125,35 @@ static void test_get_has_a_limit(void **state)
     assert_int_equal(file_get(&p->tree, "file", 4, &p->arena, &got, NULL), RC_SIZE_INVALID);
 }
 
+/* The paths are the same ones from wherever in the tree they are looked at. */
+static void test_held_at_a_directory(void **state)
+{
+    struct place *p = *state;
+    struct tree at_a, at_b, nowhere;
+    struct file_info whole, held;
+    struct span got;
+    unsigned n = 0;
+    assert_int_equal(file_put(&p->tree, "a/b/c", span_of("12345"), NULL), RC_OK);
+    assert_int_equal(file_put(&p->tree, "c", span_of("another"), NULL), RC_OK);
+    assert_int_equal(tree_enter(&p->tree, "a", &at_a, NULL), RC_OK);
+    assert_int_equal(tree_enter(&at_a, "a/b", &at_b, NULL), RC_OK);
+    assert_int_equal(tree_enter(&at_a, "a/x", &nowhere, NULL), RC_NOT_FOUND);
+    assert_int_equal(file_stat(&p->tree, "a/b/c", &whole, NULL), RC_OK);
+    assert_int_equal(file_stat(&at_b, "a/b/c", &held, NULL), RC_OK);
+    assert_int_equal(held.inode, whole.inode);
+    assert_int_equal(file_known(&at_b, "a/b/c", &held), RC_OK);
+    assert_int_equal(held.inode, whole.inode);
+    assert_int_equal(file_stat(&at_b, "a/b/d", &held, NULL), RC_NOT_FOUND);
+    assert_int_equal(file_list(&at_b, "a/b", count_entry, &n, NULL), RC_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(file_stat(&at_b, "a/b", &held, NULL), RC_OK);
+    assert_true(held.is_dir);
+    assert_int_equal(file_get(&at_b, "a/b/c", 1000, &p->arena, &got, NULL), RC_OK);
+    assert_true(span_eq(got, span_of("12345")));
+    tree_leave(&at_b);
+    tree_leave(&at_a);
+}
+
 static void test_move(void **state)
 {
     struct place *p = *state;
@@ -276,6 +305,7 @@ int main(void)
         TEST(test_put_fails_cleanly),
         TEST(test_missing_is_an_answer),
         TEST(test_get_has_a_limit),
+        TEST(test_held_at_a_directory),
         TEST(test_move),
         TEST(test_remove_tree),
         TEST(test_lock),
