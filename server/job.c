@@ -11,7 +11,7 @@ enum {
     WAIT_MAX_MS = 50
 };
 
-/* ---- In the lane. ----------------------------------------------------------------------- */
+/* ---- Aside. ------------------------------------------------------------------------------ */
 
 static void begin_hop(struct hop *h)
 {
@@ -42,7 +42,7 @@ static void submit(struct job *j, enum job_state state, void (*run)(struct hop *
     j->state = state;
     j->hop.run = run;
     j->hop.done = done;
-    lane_submit(j->lane, &j->hop);
+    pool_submit_aside(j->pool, &j->hop);
 }
 
 bool job_is_closing(struct job *j)
@@ -57,7 +57,6 @@ static void close_handles(struct job *j)
 {
     uv_close((uv_handle_t *)&j->wake, NULL);
     uv_close((uv_handle_t *)&j->timer, NULL);
-    j->closed(j);
 }
 
 static void after_end(struct hop *h)
@@ -76,7 +75,7 @@ static void on_time(uv_timer_t *t)
     submit(container_of(t, struct job, timer), JOB_SLICE, slice_hop, after_slice);
 }
 
-/* How long the next slice waits, in milliseconds. A slice in the lane does not keep the loop from
+/* How long the next slice waits, in milliseconds. A slice aside does not keep the loop from
  * its events, so that without other work the next one may follow at once. */
 static uint64_t wait_of(struct job *j)
 {
@@ -84,7 +83,7 @@ static uint64_t wait_of(struct job *j)
     if (job_is_closing(j))
         return 0;
     uint64_t ms =
-        atomic_load(&j->lane->pool->in_flight) > 0 ? 1 + WAIT_SLICES * j->slice_us / ms_us : 0;
+        atomic_load(&j->pool->in_flight) > 0 ? 1 + WAIT_SLICES * j->slice_us / ms_us : 0;
     uint64_t least = j->kind->least_wait ? j->kind->least_wait(j) : 0;
     if (ms > WAIT_MAX_MS)
         ms = WAIT_MAX_MS;
@@ -133,12 +132,12 @@ static void on_wake(uv_async_t *a)
 
 /* ---- Life. ------------------------------------------------------------------------------ */
 
-void job_init(struct job *j, const struct job_kind *kind, struct lane *lane)
+void job_init(struct job *j, const struct job_kind *kind, struct pool *pool)
 {
-    *j = (struct job){.kind = kind, .lane = lane};
+    *j = (struct job){.kind = kind, .pool = pool};
     (void)pthread_mutex_init(&j->lock, NULL);
-    (void)uv_async_init(lane->pool->loop, &j->wake, on_wake);
-    (void)uv_timer_init(lane->pool->loop, &j->timer);
+    (void)uv_async_init(pool->loop, &j->wake, on_wake);
+    (void)uv_timer_init(pool->loop, &j->timer);
 }
 
 void job_want(struct job *j)
@@ -150,9 +149,8 @@ void job_want(struct job *j)
     (void)pthread_mutex_unlock(&j->lock);
 }
 
-void job_close(struct job *j, void (*closed)(struct job *j))
+void job_close(struct job *j)
 {
-    j->closed = closed;
     (void)pthread_mutex_lock(&j->lock);
     j->closing = true;
     (void)pthread_mutex_unlock(&j->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * job: work that takes a while, in slices in the lane, begun by any thread.
+ * job: work that takes a while, in slices aside (pool.h), begun by any thread.
  *
  *   JOB_IDLE ──► JOB_BEGIN ──► JOB_SLICE ⇄ JOB_WAIT
  *      ▲                           │
@@ -13,14 +13,14 @@
 #define SERVER_JOB_H
 
 #include "gc/step.h"
-#include "server/lane.h"
+#include "server/pool.h"
 
 enum job_state {
     JOB_IDLE,
-    JOB_BEGIN, /* lane */
-    JOB_SLICE, /* lane */
+    JOB_BEGIN, /* aside */
+    JOB_SLICE, /* aside */
     JOB_WAIT,  /* loop: for the timer */
-    JOB_END    /* lane */
+    JOB_END    /* aside */
 };
 
 struct job;
@@ -28,35 +28,33 @@ struct job;
 /* What it does. */
 struct job_kind {
     void (*prepare)(struct job *j);              /* loop */
-    bool (*begin)(struct job *j);                /* lane; false: end follows */
-    enum gc_next (*slice)(struct job *j);        /* lane */
-    void (*end)(struct job *j);                  /* lane */
+    bool (*begin)(struct job *j);                /* aside; false: end follows */
+    enum gc_next (*slice)(struct job *j);        /* aside */
+    void (*end)(struct job *j);                  /* aside */
     void (*ended)(struct job *j);                /* loop: it may be wanted again */
     uint64_t (*least_wait)(const struct job *j); /* loop: ms between two slices; optional */
 };
 
 struct job {
     const struct job_kind *kind;
-    struct lane *lane;
+    struct pool *pool;
     enum job_state state;
     uv_async_t wake; /* it is wanted */
     uv_timer_t timer;
     struct hop hop;
-    bool begun; /* the lane's, or the loop's, as the hop is */
+    bool begun; /* the thread's aside, or the loop's, as the hop is */
     enum gc_next next;
     uint64_t slice_us; /* what the last one took */
-    void (*closed)(struct job *j);
 
     pthread_mutex_t lock;
     bool wanted, closing;
 };
 
 /* Loop thread. */
-void job_init(struct job *j, const struct job_kind *kind, struct lane *lane);
+void job_init(struct job *j, const struct job_kind *kind, struct pool *pool);
 /* It does not begin from now on; one that has begun goes on at once, and its owner has it end after
- * a slice. Then the loop has nothing of it any more, and closed is called; maybe before this comes
- * back. */
-void job_close(struct job *j, void (*closed)(struct job *j));
+ * a slice. Then the loop has nothing of it any more. */
+void job_close(struct job *j);
 /* After the loop has ended. */
 void job_fini(struct job *j);
 

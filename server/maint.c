@@ -31,7 +31,6 @@ struct plan {
 };
 
 struct maint {
-    struct lane lane;
     struct store *store;
     char *root; /* the directory */
 
@@ -39,7 +38,6 @@ struct maint {
 
     /* The loop's. */
     struct job job;
-    unsigned open; /* the collection's job, and the scrub */
     uv_timer_t collect, purge;
     bool collect_due, purge_due; /* it is time, and a run was in the way */
 
@@ -56,7 +54,7 @@ struct maint {
     bool stopped;
 };
 
-/* ---- In the lane. ----------------------------------------------------------------------- */
+/* ---- Aside. ------------------------------------------------------------------------------ */
 
 static void add_line(void *ctx, const char *text)
 {
@@ -289,12 +287,10 @@ struct maint *maint_new(uv_loop_t *loop, struct pool *pool, struct store *s,
     (void)strcpy(m->root, config->root_directory);
     m->status.before = last_read(m->root, LAST);
     lines_init(&m->lines, m->root, MAINT_GC);
-    lane_init(&m->lane, pool);
-    job_init(&m->job, &collection, &m->lane);
+    job_init(&m->job, &collection, pool);
     (void)uv_timer_init(loop, &m->collect);
     (void)uv_timer_init(loop, &m->purge);
-    m->scrub = scrub_new(m, &m->lane, s, config);
-    m->open = 2;
+    m->scrub = scrub_new(m, pool, s, config);
     maint_configure(m, config);
     return m;
 }
@@ -310,17 +306,6 @@ void maint_tick(struct maint *m, bool readonly)
     scrub_tick(m->scrub);
 }
 
-static void on_closed(struct maint *m)
-{
-    if (--m->open == 0)
-        lane_close(&m->lane);
-}
-
-static void on_job_closed(struct job *j)
-{
-    on_closed(of(j));
-}
-
 void maint_close(struct maint *m)
 {
     if (job_is_closing(&m->job))
@@ -328,8 +313,8 @@ void maint_close(struct maint *m)
     maint_gc_stop(m);
     uv_close((uv_handle_t *)&m->collect, NULL);
     uv_close((uv_handle_t *)&m->purge, NULL);
-    scrub_close(m->scrub, on_closed);
-    job_close(&m->job, on_job_closed);
+    scrub_close(m->scrub);
+    job_close(&m->job);
 }
 
 void maint_free(struct maint *m)
@@ -337,7 +322,6 @@ void maint_free(struct maint *m)
     scrub_free(m->scrub);
     lines_fini(&m->lines);
     job_fini(&m->job);
-    lane_fini(&m->lane);
     free(m->status.before);
     free(m->root);
     (void)pthread_mutex_destroy(&m->lock);

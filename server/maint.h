@@ -3,7 +3,7 @@
  * maint: what the server does when nobody asks for anything: it collects garbage, removes abandoned
  * uploads and verifies what is stored (scrub.h), on demand and at the times that the options say.
  *
- * All of it is slices in one lane beside the pool (job.h).
+ * All of it is slices (job.h), aside (pool.h).
  */
 #ifndef SERVER_MAINT_H
 #define SERVER_MAINT_H

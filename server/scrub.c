@@ -57,9 +57,7 @@ struct scrub {
     struct maint *maint;
     struct store *store;
     char *root;
-    void (*closed)(struct maint *m);
-    unsigned open; /* jobs; the loop's */
-    time_t due;    /* the next pass; 0: never; the loop's */
+    time_t due; /* the next pass; 0: never; the loop's */
     struct run demanded, pass;
 
     pthread_mutex_t lock;
@@ -80,7 +78,7 @@ static bool is_pass(const struct run *r)
     return r == &r->scrub->pass && r->scope == VERIFY_EVERYTHING;
 }
 
-/* ---- In the lane. ----------------------------------------------------------------------- */
+/* ---- Aside. ------------------------------------------------------------------------------ */
 
 static void add_line(void *ctx, const char *text)
 {
@@ -350,15 +348,14 @@ void scrub_tick(struct scrub *s)
 
 /* ---- Life. ------------------------------------------------------------------------------ */
 
-static void init_run(struct scrub *s, struct run *r, struct lane *lane)
+static void init_run(struct scrub *s, struct run *r, struct pool *pool)
 {
     r->scrub = s;
-    job_init(&r->job, &verification, lane);
+    job_init(&r->job, &verification, pool);
     lines_init(&r->lines, s->root, r == &s->demanded ? SCRUB_LINES : "scrub");
-    s->open++;
 }
 
-struct scrub *scrub_new(struct maint *m, struct lane *lane, struct store *store,
+struct scrub *scrub_new(struct maint *m, struct pool *pool, struct store *store,
                         const struct config *config)
 {
     struct scrub *s = must_calloc(sizeof(*s));
@@ -368,30 +365,22 @@ struct scrub *scrub_new(struct maint *m, struct lane *lane, struct store *store,
     s->root = must_alloc(strlen(config->root_directory) + 1);
     (void)strcpy(s->root, config->root_directory);
     (void)pthread_mutex_init(&s->lock, NULL);
-    init_run(s, &s->demanded, lane);
-    init_run(s, &s->pass, lane);
+    init_run(s, &s->demanded, pool);
+    init_run(s, &s->pass, pool);
     (void)read_report(s, LAST, &s->demanded.last);
     (void)read_report(s, LAST_PASS, &s->pass.last);
     return s;
 }
 
-static void on_closed(struct job *j)
+void scrub_close(struct scrub *s)
 {
-    struct scrub *s = of(j)->scrub;
-    if (--s->open == 0)
-        s->closed(s->maint);
-}
-
-void scrub_close(struct scrub *s, void (*closed)(struct maint *m))
-{
-    s->closed = closed;
     s->due = 0;
     (void)pthread_mutex_lock(&s->lock);
     stop(&s->demanded);
     stop(&s->pass);
     (void)pthread_mutex_unlock(&s->lock);
-    job_close(&s->demanded.job, on_closed);
-    job_close(&s->pass.job, on_closed);
+    job_close(&s->demanded.job);
+    job_close(&s->pass.job);
 }
 
 static void fini_run(struct run *r)

@@ -14,7 +14,7 @@
 #define SERVER_SCRUB_H
 
 #include "server/config.h"
-#include "server/lane.h"
+#include "server/pool.h"
 #include "storage/storage.h"
 
 struct maint;
@@ -29,13 +29,13 @@ struct scrub_request {
 
 /* ---- Loop thread. Borrows all but config, which is only read. --------------------------- */
 
-struct scrub *scrub_new(struct maint *m, struct lane *lane, struct store *s,
+struct scrub *scrub_new(struct maint *m, struct pool *pool, struct store *s,
                         const struct config *config);
 void scrub_configure(struct scrub *s, const struct config *config);
 /* Once a second: begins what is due. */
 void scrub_tick(struct scrub *s);
-/* As maint_close. closed is called when the loop has nothing of it any more. */
-void scrub_close(struct scrub *s, void (*closed)(struct maint *m));
+/* As maint_close. */
+void scrub_close(struct scrub *s);
 /* After the loop has ended. */
 void scrub_free(struct scrub *s);
 

@@ -35,6 +35,7 @@ static void go_down(struct server *s)
     close_handle((uv_handle_t *)&s->tick);
     close_handle((uv_handle_t *)&s->drain_end);
     close_handle((uv_handle_t *)&s->again);
+    pool_close(&s->pool);
 }
 
 void server_conn_gone(struct server *s)
@@ -140,8 +141,13 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     *s = (struct server){.state = SERVER_UP, .store = store};
     if (uv_loop_init(&s->loop) != 0)
         return fault(f, RC_INTERNAL, "the event loop cannot be made");
+    enum rc rc = pool_init(&s->pool, &s->loop, (unsigned)config->max_threads, f);
+    if (rc != RC_OK) {
+        (void)uv_run(&s->loop, UV_RUN_DEFAULT);
+        (void)uv_loop_close(&s->loop);
+        return rc;
+    }
     s->settings = settings_hold(settings);
-    pool_init(&s->pool, &s->loop, (unsigned)config->max_threads);
     slabs_init(&s->slabs);
     (void)uv_signal_init(&s->loop, &s->on_term);
     (void)uv_signal_init(&s->loop, &s->on_int);
@@ -155,7 +161,7 @@ enum rc server_init(struct server *s, struct settings *settings, struct store *s
     s->maint = maint_new(&s->loop, &s->pool, store, config);
     s->notify = notify_new(config);
     start_signals(s); /* who finds it listening may send one at once */
-    enum rc rc = open_listeners(s, f);
+    rc = open_listeners(s, f);
     if (rc != RC_OK) {
         listener_close_all(s);
         maint_close(s->maint);

@@ -42,7 +42,7 @@ static void run_hops(uv_idle_t *i)
     (void)uv_idle_stop(i);
     while (first_hop) {
         struct hop *h = first_hop;
-        first_hop = h->work.data;
+        first_hop = h->next;
         if (!first_hop)
             last_hop = &first_hop;
         h->run(h);
@@ -52,11 +52,18 @@ static void run_hops(uv_idle_t *i)
     }
 }
 
-void pool_init(struct pool *p, uv_loop_t *loop, unsigned threads)
+enum rc pool_init(struct pool *p, uv_loop_t *loop, unsigned threads, struct fault *f)
 {
     (void)threads;
+    (void)f;
     *p = (struct pool){.loop = loop, .moment = 1};
     (void)uv_idle_init(loop, &idle);
+    return RC_OK;
+}
+
+void pool_close(struct pool *p)
+{
+    (void)p;
 }
 
 bool pool_is_short(const struct pool *p)
@@ -68,11 +75,16 @@ bool pool_is_short(const struct pool *p)
 void pool_submit(struct pool *p, struct hop *h)
 {
     h->pool = p;
-    h->work.data = NULL;
+    h->next = NULL;
     p->in_flight++;
     *last_hop = h;
-    last_hop = (struct hop **)&h->work.data;
+    last_hop = &h->next;
     (void)uv_idle_start(&idle, run_hops);
+}
+
+void pool_submit_aside(struct pool *p, struct hop *h)
+{
+    pool_submit(p, h);
 }
 
 void pool_assert_loop(const struct pool *p)

@@ -36,7 +36,7 @@ void bench_init(struct bench *b)
                                 .gc_grace = 1000,
                                 .gc_slice = 10};
     assert_int_equal(uv_loop_init(&b->loop), 0);
-    pool_init(&b->pool, &b->loop, 4);
+    assert_int_equal(pool_init(&b->pool, &b->loop, 4, NULL), RC_OK);
     b->maint = maint_new(&b->loop, &b->pool, b->store, &b->config);
 }
 
@@ -86,6 +86,7 @@ void bench_fini(struct bench *b)
 {
     unsigned left = count_files(b, ".tmp");
     maint_close(b->maint);
+    pool_close(&b->pool);
     (void)uv_run(&b->loop, UV_RUN_DEFAULT);
     maint_free(b->maint);
     assert_int_equal(uv_loop_close(&b->loop), 0);
