@@ -57,7 +57,7 @@ bool collection_has_settled(struct store *s)
 /* What lies beside the link was left by a crash. */
 static enum rc remove_link(struct store *s, struct path dir, struct fault *f)
 {
-    enum rc rc = file_drop(&s->tree, layout_link_in(dir).s, f);
+    enum rc rc = file_drop(&s->tree, layout_link_in(dir.s).s, f);
     if (rc != RC_OK && rc != RC_NOT_FOUND)
         return rc;
     return file_remove_empty(&s->tree, dir.s) ? rc : file_remove_tree(&s->tree, dir.s, f);
@@ -70,7 +70,7 @@ static enum rc judge_link(struct store *s, struct path dir, const struct digest 
 {
     struct digest target;
     struct file_info info;
-    struct path link = layout_link_in(dir);
+    struct path link = layout_link_in(dir.s);
     enum rc rc = file_stat(&s->tree, link.s, &info, f);
     if (rc == RC_OK && info.size != strlen(digest_print(d).s))
         rc = link_read(&s->tree, link.s, &target, &info.mtime, f);
@@ -288,7 +288,7 @@ enum { LARGE_BYTES = 16 << 20 };
 static enum rc remove_data(struct store *s, const struct digest *d, struct fault *f)
 {
     struct path dir = layout_blob_dir(d);
-    enum rc rc = file_drop(&s->tree, layout_data_in(dir).s, f);
+    enum rc rc = file_drop(&s->tree, layout_data_in(dir.s).s, f);
     if ((rc == RC_OK || rc == RC_NOT_FOUND) && !file_remove_empty(&s->tree, dir.s)) {
         enum rc left = file_remove_tree(&s->tree, dir.s, f); /* by a crash, beside it */
         rc = left != RC_OK ? left : rc;

@@ -209,7 +209,7 @@ static enum rc find_place(struct store *s, const struct digest *d, unsigned *nth
 static enum rc move_aside(struct store *s, const struct data *d, unsigned *nth, struct fault *f)
 {
     struct file_info there;
-    struct path dir = layout_blob_dir(&d->digest), from = layout_data_in(dir);
+    struct path dir = layout_blob_dir(&d->digest), from = layout_data_in(dir.s);
     enum rc rc = file_stat(&s->tree, from.s, &there, f);
     if (rc == RC_OK && there.inode != d->inode)
         rc = RC_NOT_FOUND;

@@ -204,7 +204,7 @@ struct path layout_layer(struct name repo, const struct digest *d)
 
 struct path layout_layer_link(struct name repo, const struct digest *d)
 {
-    return layout_link_in(layout_layer(repo, d));
+    return layout_link_in(layout_layer(repo, d).s);
 }
 
 struct path layout_revision(struct name repo, const struct digest *d)
@@ -215,7 +215,7 @@ struct path layout_revision(struct name repo, const struct digest *d)
 
 struct path layout_revision_link(struct name repo, const struct digest *d)
 {
-    return layout_link_in(layout_revision(repo, d));
+    return layout_link_in(layout_revision(repo, d).s);
 }
 
 struct path layout_tag(struct name repo, struct tag tag)
@@ -241,7 +241,7 @@ struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct 
 
 struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d)
 {
-    return layout_link_in(layout_tag_index_dir(repo, tag, d));
+    return layout_link_in(layout_tag_index_dir(repo, tag, d).s);
 }
 
 struct path layout_upload(struct name repo, struct span id)
@@ -251,7 +251,7 @@ struct path layout_upload(struct name repo, struct span id)
 
 struct path layout_upload_data(struct name repo, struct span id)
 {
-    return layout_data_in(layout_upload(repo, id));
+    return layout_data_in(layout_upload(repo, id).s);
 }
 
 struct path layout_upload_started(struct name repo, struct span id)
@@ -274,7 +274,7 @@ struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg
 {
     char name[NAME_BYTES];
     (void)snprintf(name, sizeof(name), "%" PRIu64, offset);
-    return layout_below(layout_upload_hashes(repo, id, alg), name);
+    return layout_below(layout_upload_hashes(repo, id, alg).s, name);
 }
 
 struct path layout_entry(const char *entry)
@@ -282,9 +282,9 @@ struct path layout_entry(const char *entry)
     return PATH(span_of(entry));
 }
 
-struct path layout_below(struct path dir, const char *entry)
+struct path layout_below(const char *dir, const char *entry)
 {
-    return PATH(span_of(dir.s), span_of(entry));
+    return PATH(span_of(dir), span_of(entry));
 }
 
 bool layout_is_reserved(const char *entry)
@@ -332,23 +332,28 @@ struct store_place place_of_manifest(struct name repo, const struct digest *d)
     return place_of(layout_revision(repo, d));
 }
 
-struct path layout_link_in(struct path dir)
+struct path layout_link_in(const char *dir)
 {
     return layout_below(dir, "link");
 }
 
-struct path layout_current_in(struct path dir)
+struct path layout_link_of(const char *dir, struct span entry)
+{
+    return PATH(span_of(dir), entry, SPAN("link"));
+}
+
+struct path layout_current_in(const char *dir)
 {
     return layout_below(dir, "current/link");
 }
 
-struct path layout_index_in(struct path dir, const struct digest *d)
+struct path layout_index_in(const char *dir, const struct digest *d)
 {
     struct digest_text hex = digest_hex(d);
-    return PATH(span_of(dir.s), SPAN("index"), name_of(d->alg), hex_of(d, &hex), SPAN("link"));
+    return PATH(span_of(dir), SPAN("index"), name_of(d->alg), hex_of(d, &hex), SPAN("link"));
 }
 
-struct path layout_data_in(struct path dir)
+struct path layout_data_in(const char *dir)
 {
     return layout_below(dir, "data");
 }

@@ -50,7 +50,7 @@ struct path layout_revision_link(struct name repo, const struct digest *d);
 struct path layout_tag(struct name repo, struct tag tag); /* the directory */
 struct path layout_tag_current(struct name repo, struct tag tag);
 struct path layout_tag_history(struct name repo, struct tag tag, enum digest_alg alg);
-struct path layout_index_in(struct path dir, const struct digest *d); /* a tag's */
+struct path layout_index_in(const char *dir, const struct digest *d); /* a tag's */
 struct path layout_tag_index_dir(struct name repo, struct tag tag, const struct digest *d);
 struct path layout_tag_index(struct name repo, struct tag tag, const struct digest *d);
 
@@ -65,14 +65,15 @@ struct path layout_upload_hash(struct name repo, struct span id, enum digest_alg
 /* An entry, seen from its directory (dir_tree). */
 struct path layout_entry(const char *entry);
 /* path + "/" + entry, for walks. */
-struct path layout_below(struct path dir, const char *entry);
+struct path layout_below(const char *dir, const char *entry);
 /* Names that a walk over repositories meets beside nested repositories. */
 bool layout_is_reserved(const char *entry);
 /* Names of files that are being written, or that nobody has come to name. */
 bool layout_is_temporary(const char *entry);
 /* The file in a revision's or upload's directory without which it does not exist. */
-struct path layout_link_in(struct path dir);
-struct path layout_data_in(struct path dir);
-struct path layout_current_in(struct path dir); /* a tag's */
+struct path layout_link_in(const char *dir);
+struct path layout_link_of(const char *dir, struct span entry); /* in dir/entry */
+struct path layout_data_in(const char *dir);
+struct path layout_current_in(const char *dir); /* a tag's */
 
 #endif

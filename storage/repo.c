@@ -23,8 +23,8 @@ enum rc repo_prepare(struct store *s, struct name repo, struct fault *f)
 
 struct probe {
     struct store *store;
-    struct path dir;
-    struct path (*file_in)(struct path dir); /* the file that makes an entry real */
+    const char *dir;
+    struct path (*file_in)(const char *dir); /* the file that makes an entry real */
     bool found;
     struct fault *fault;
 };
@@ -36,7 +36,7 @@ static enum rc probe_entry(void *ctx, const char *name, bool is_dir)
     struct file_info info;
     if (!is_dir)
         return RC_OK;
-    struct path file = p->file_in(layout_below(p->dir, name));
+    struct path file = p->file_in(layout_below(p->dir, name).s);
     enum rc rc = file_stat(&p->store->tree, file.s, &info, p->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
@@ -44,11 +44,11 @@ static enum rc probe_entry(void *ctx, const char *name, bool is_dir)
     return RC_NOT_FOUND;
 }
 
-static enum rc probe_dir(struct probe *p, struct path dir, struct fault *f)
+static enum rc probe_dir(struct probe *p, const char *dir, struct fault *f)
 {
     p->dir = dir;
     p->fault = f;
-    enum rc rc = file_list(&p->store->tree, dir.s, probe_entry, p, f);
+    enum rc rc = file_list(&p->store->tree, dir, probe_entry, p, f);
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
@@ -73,21 +73,19 @@ static bool looks_at_once(struct tree *t, const char *path)
     return file_known(t, path, &ignored) == RC_OK;
 }
 
-static bool has_one_of(struct tree *t, struct path revisions, const struct name_set *set,
+static bool has_one_of(struct tree *t, const char *revisions, const struct name_set *set,
                        looks_fn *there)
 {
     bool found = false;
-    for (size_t i = 0; i < names_count(set) && !found; i++) {
-        struct path entry = layout_below(revisions, names_item(set, i).p);
-        found = there(t, layout_link_in(entry).s);
-    }
+    for (size_t i = 0; i < names_count(set) && !found; i++)
+        found = there(t, layout_link_of(revisions, names_item(set, i)).s);
     return found;
 }
 
 /* Is one of a few manifests there that were at some time? */
-static bool has_remembered(struct store *s, struct tree *t, struct path revisions, looks_fn *there)
+static bool has_remembered(struct store *s, struct tree *t, const char *revisions, looks_fn *there)
 {
-    struct name_set *set = names_remembered(&s->names, revisions.s);
+    struct name_set *set = names_remembered(&s->names, revisions);
     bool found = set && has_one_of(t, revisions, set, there);
     names_give(&s->names, set);
     return found;
@@ -95,13 +93,13 @@ static bool has_remembered(struct store *s, struct tree *t, struct path revision
 
 /* Most often one still is, and it is of no matter what else the directory has by now. That none of
  * them is there says nothing. */
-static bool has_known_manifest(struct store *s, struct tree *t, struct path revisions)
+static bool has_known_manifest(struct store *s, struct tree *t, const char *revisions)
 {
     static const struct names_kind few = {.takes = takes_any, .most = 4};
     struct name_set *set;
     if (has_remembered(s, t, revisions, looks))
         return true;
-    if (names_take(&s->names, t, revisions.s, &few, &set, NULL) != RC_OK)
+    if (names_take(&s->names, t, revisions, &few, &set, NULL) != RC_OK)
         return false;
     bool found = has_one_of(t, revisions, set, looks);
     names_give(&s->names, set);
@@ -113,10 +111,10 @@ static enum rc search(struct store *s, struct span repo, bool *out, struct fault
     struct probe p = {.store = s, .file_in = layout_link_in};
     enum rc rc = RC_OK;
     for (int alg = 0; rc == RC_OK && !p.found && alg < DIGEST_ALGS; alg++)
-        rc = probe_dir(&p, layout_repo_revisions(repo, (enum digest_alg)alg), f);
+        rc = probe_dir(&p, layout_repo_revisions(repo, (enum digest_alg)alg).s, f);
     p.file_in = layout_data_in;
     if (rc == RC_OK && !p.found)
-        rc = probe_dir(&p, layout_repo_uploads(repo), f);
+        rc = probe_dir(&p, layout_repo_uploads(repo).s, f);
     if (rc == RC_OK)
         *out = p.found;
     return rc;
@@ -126,7 +124,7 @@ static enum rc search(struct store *s, struct span repo, bool *out, struct fault
 static enum rc exists_in(struct store *s, struct tree *t, struct span repo, bool *out,
                          struct fault *f)
 {
-    *out = has_known_manifest(s, t, layout_repo_revisions(repo, DIGEST_SHA256));
+    *out = has_known_manifest(s, t, layout_repo_revisions(repo, DIGEST_SHA256).s);
     return *out ? RC_OK : search(s, repo, out, f);
 }
 
@@ -138,7 +136,7 @@ enum rc repo_exists(struct store *s, struct span repo, bool *out, struct fault *
 bool repo_exists_again(struct store *s, struct span repo)
 {
     struct path revisions = layout_repo_revisions(repo, DIGEST_SHA256);
-    return has_remembered(s, &s->tree, revisions, looks_at_once);
+    return has_remembered(s, &s->tree, revisions.s, looks_at_once);
 }
 
 /* ---- A page of all of them. ------------------------------------------------------------- */
@@ -187,7 +185,7 @@ static size_t begin_at(const struct repo_walk *w, const struct name_set *set, st
     return in_the_one_before ? i - 1 : i;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct tree *t, struct path dir, struct span before);
+static enum rc walk_below(struct repo_walk *w, struct tree *t, const char *dir, struct span before);
 
 static struct span join(struct arena *a, struct span before, struct span item)
 {
@@ -203,7 +201,7 @@ static enum rc walk_item(struct repo_walk *w, struct tree *t, struct span before
     if (!span_ends(item, SPAN("/")))
         return name.n > NAME_MAX_LEN ? RC_OK : add_if_exists(w, t, name);
     struct span repo = span_head(name, name.n - 1);
-    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, t, layout_repo(repo), name);
+    return repo.n > NAME_MAX_LEN ? RC_OK : walk_below(w, t, layout_repo(repo).s, name);
 }
 
 static enum rc walk_items(struct repo_walk *w, struct tree *t, const struct name_set *set,
@@ -217,11 +215,11 @@ static enum rc walk_items(struct repo_walk *w, struct tree *t, const struct name
 }
 
 /* Opened, so that what is in it is found without the way from the root. */
-static enum rc walk_inside(struct repo_walk *w, struct tree *t, struct path dir,
+static enum rc walk_inside(struct repo_walk *w, struct tree *t, const char *dir,
                            const struct name_set *set, struct span before)
 {
     struct tree below;
-    enum rc rc = tree_enter(t, dir.s, &below, w->fault);
+    enum rc rc = tree_enter(t, dir, &below, w->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     rc = walk_items(w, &below, set, before);
@@ -229,13 +227,13 @@ static enum rc walk_inside(struct repo_walk *w, struct tree *t, struct path dir,
     return rc;
 }
 
-static enum rc walk_below(struct repo_walk *w, struct tree *t, struct path dir, struct span before)
+static enum rc walk_below(struct repo_walk *w, struct tree *t, const char *dir, struct span before)
 {
     enum { WORTH_OPENING = 8 }; /* items; and few are open at a time */
     static const struct names_kind parts = {.takes = takes_part, .nested = true};
     struct memory *names = &w->store->names;
     struct name_set *set = NULL;
-    enum rc rc = names_take(names, t, dir.s, &parts, &set, w->fault);
+    enum rc rc = names_take(names, t, dir, &parts, &set, w->fault);
     if (rc != RC_OK)
         return rc == RC_NOT_FOUND ? RC_OK : rc;
     if (names_count(set) < WORTH_OPENING)
@@ -253,7 +251,7 @@ enum rc repo_list(struct store *s, const struct page *p, struct arena *a, struct
     struct lister l = {.arena = a};
     arena_init(&scratch);
     struct repo_walk w = {.store = s, .page = p, .lister = &l, .arena = &scratch, .fault = f};
-    enum rc rc = walk_below(&w, &s->tree, layout_repositories(), SPAN(""));
+    enum rc rc = walk_below(&w, &s->tree, layout_repositories().s, SPAN(""));
     if (rc == RC_OK)
         lister_page(&l, p, out);
     lister_fini(&l);

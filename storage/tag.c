@@ -80,8 +80,8 @@ static enum tag_way tag_way(struct store *s)
 /* The history first: `current` is what makes the tag move. */
 static enum rc put_links(struct store *s, struct path dir, const struct digest *d, struct fault *f)
 {
-    enum rc rc = link_put(s, layout_index_in(dir, d).s, d, f);
-    return rc == RC_OK ? link_put(s, layout_current_in(dir).s, d, f) : rc;
+    enum rc rc = link_put(s, layout_index_in(dir.s, d).s, d, f);
+    return rc == RC_OK ? link_put(s, layout_current_in(dir.s).s, d, f) : rc;
 }
 
 static void drop_aside(struct store *s, struct path aside)
@@ -95,7 +95,7 @@ static enum rc put_links_aside(struct store *s, struct path aside, const struct 
                                struct fault *f)
 {
     struct digest_text text = digest_print(d);
-    struct path history = layout_index_in(aside, d), current = layout_current_in(aside);
+    struct path history = layout_index_in(aside.s, d), current = layout_current_in(aside.s);
     struct tree *t = &s->tree;
     enum rc rc = file_mkdirs_aside(t, aside.s, f);
     if (rc == RC_OK)
@@ -153,7 +153,7 @@ enum rc tag_put(struct store *s, struct name repo, struct tag tag, const struct 
 
 static enum rc delete_in_place(struct store *s, struct path dir, struct fault *f)
 {
-    enum rc rc = file_remove(&s->tree, layout_current_in(dir).s, f);
+    enum rc rc = file_remove(&s->tree, layout_current_in(dir.s).s, f);
     return rc == RC_OK ? file_remove_tree(&s->tree, dir.s, f) : rc;
 }
 
@@ -174,7 +174,7 @@ static enum rc delete_locked(struct store *s, struct name repo, struct tag tag, 
 {
     struct file_info info;
     struct path dir = layout_tag(repo, tag);
-    enum rc rc = file_stat(&s->tree, layout_current_in(dir).s, &info, f);
+    enum rc rc = file_stat(&s->tree, layout_current_in(dir.s).s, &info, f);
     if (rc != RC_OK)
         return rc;
     struct target old = target_hold(s, repo, tag);

@@ -106,7 +106,7 @@ static void leave(struct walk *w, enum rc rc)
 /* An entry of the deepest directory. */
 static struct path path_of(const struct walk *w, const char *entry)
 {
-    return layout_below(w->levels[w->depth - 1].path, entry);
+    return layout_below(w->levels[w->depth - 1].path.s, entry);
 }
 
 /* Does a symbolic link lead to a directory? RC_NOT_FOUND: no. */
@@ -209,7 +209,7 @@ static void look_at_link(struct walk *w, const char *entry, struct found *out)
     time_t modified;
     struct tree tree = here(w);
     struct path dir = layout_entry(entry);
-    struct path link = w->kind == WALK_TAGS ? layout_current_in(dir) : layout_link_in(dir);
+    struct path link = w->kind == WALK_TAGS ? layout_current_in(dir.s) : layout_link_in(dir.s);
     arena_init(&a);
     fault_init(&f, &a);
     out->state = FOUND;
@@ -240,7 +240,7 @@ static void look_at_data(struct walk *w, const char *entry, struct found *out)
 {
     struct file_info info;
     struct tree tree = here(w);
-    enum rc rc = file_stat(&tree, layout_data_in(layout_entry(entry)).s, &info, NULL);
+    enum rc rc = file_stat(&tree, layout_data_in(layout_entry(entry).s).s, &info, NULL);
     out->state = rc == RC_OK ? FOUND : rc == RC_NOT_FOUND ? FOUND_EMPTY : FOUND_BAD;
     out->size = rc == RC_OK ? info.size : 0;
     if (out->state == FOUND_BAD)
