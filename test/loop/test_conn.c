@@ -288,7 +288,7 @@ static void test_gone_while_it_waits(void **state)
 }
 
 /* Each time before the loop waits, a moment ends: what was seen on the disk is looked at again.
- * That hops end one is in unit/server/test_pool.c; there are some at a start, and far fewer than
+ * That hops end one is in test_pool.c; there are some at a start, and far fewer than
  * turns.
  */
 static void test_moments(void **state)

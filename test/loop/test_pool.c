@@ -2,7 +2,7 @@
  *
  * pool: hops go there and come back, in order, each once, whatever the threads are at meanwhile;
  * and one that has come back ends a moment before anybody is told of it. That the loop does when it
- * goes to wait is in loop/test_conn.c.
+ * goes to wait is in test_conn.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
