@@ -9,6 +9,8 @@ import contextlib
 import multiprocessing
 import os
 import re
+import shlex
+import socket
 import statistics
 import subprocess
 import time
@@ -217,18 +219,23 @@ def p99(times):
     return statistics.quantiles(times, n=100)[98]
 
 
-def beside(commands, path):
-    """GETs of a path while the commands run, again and again."""
+def gets(path):
+    """What a client asks for, beside others."""
+    return lambda contestant, until: latencies(contestant, path, until)
+
+
+def beside(commands, ask):
+    """What a client notices, who asks again and again, while the commands run again and again. They are one session,
+    since the system may give each session the same share: so the server is one of two, and not one of nine."""
     def load(contestant):
-        running = [process.start(["sh", "-c", "while \"$@\"; do :; done", "sh", *command], stdout=subprocess.DEVNULL)
-                   for command in commands(contestant)]
+        loops = [f"(while {shlex.join(command)}; do :; done; kill $$) &" for command in commands(contestant)]
+        running = process.start(["sh", "-c", "\n".join([*loops, "wait"])], stdout=subprocess.DEVNULL)
         begun = time.monotonic()
         try:
-            times = latencies(contestant, path, lambda: time.monotonic() - begun > SECONDS)
-            assert all(one.poll() is None for one in running), "one of the commands has failed"
+            times = ask(contestant, lambda: time.monotonic() - begun > SECONDS)
+            assert running.poll() is None, "one of the commands has failed"
         finally:
-            for one in running:
-                process.kill_session(one)
+            process.kill_session(running)
         return Done(len(times), time.monotonic() - begun, p99(times))
     return load
 
@@ -236,13 +243,49 @@ def beside(commands, path):
 # the machine
 
 
-def openssl_sha256(path, size):
+def program(words, size):
     """Bytes of a second, and seconds of CPU for one."""
     before, begun = os.times(), time.monotonic()
-    process.run(["openssl", "dgst", "-sha256", path])
+    process.run(words)
     seconds, after = time.monotonic() - begun, os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return Sample(size / seconds, cpu / size, None, None)
+
+
+def openssl_sha256(path, size):
+    return program(["openssl", "dgst", "-sha256", path], size)
+
+
+def copying(path, size):
+    """Each byte twice: out of a file, and into another one."""
+    copy = path.with_name("copy")
+    try:
+        return program(["dd", f"if={path}", f"of={copy}", "bs=1M", "status=none"], size)
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _send_back(listener):
+    there, _ = listener.accept()
+    while data := there.recv(4096):
+        there.sendall(data)
+
+
+def echoes(contestant, until):
+    """As gets, but nobody is asked who has anything else to do: a process that sends back what it gets."""
+    times = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other = multiprocessing.Process(target=_send_back, args=(listener,))
+        other.start()
+        with socket.create_connection(listener.getsockname()) as here, _first_in_line():
+            while not until():
+                begun = time.perf_counter()
+                here.sendall(b"?")
+                assert here.recv(1) == b"?"
+                times.append(time.perf_counter() - begun)
+                time.sleep(0.0005)
+        other.join()
+    return times
 
 
 def etag(path):

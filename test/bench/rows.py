@@ -7,8 +7,8 @@ import time
 import collection
 from contestants import MACHINE, NGINX, ORIGINAL, OURS, Files, Ours, Theirs
 from figures import Figure, at_least, at_most
-from load import (ROUNDS, Done, beside, compare, curl, etag, hey, images, in_turn, latencies, openssl_sha256, pull,
-                  push, repeated, sample, wrk)
+from load import (ROUNDS, Done, beside, compare, copying, curl, echoes, etag, gets, hey, images, in_turn, latencies,
+                  openssl_sha256, pull, push, repeated, sample, wrk)
 from stores import Filler, body_file
 
 from harness import slow
@@ -27,14 +27,15 @@ ENOUGH_FOR_THEIR_CROWD = 9 << 30
 ONE_LOOP = ("One loop answers, which shares the processors with the client; nginx has a process for each. Each answer "
             "is looked at on the disk, but once in a moment of the loop: up to three files, where nginx takes one.")
 COPIES = ("Beside the hash, the kernel copies each byte twice, out of the socket and into the file, and one thread does "
-          "all three.")
+          "all three. What the two copies take is what dd takes to copy a file.")
 PIECES = ("Each piece of a file is sent by a thread of the pool, because reading it may wait for the disk, and comes "
           "back to the loop; nginx sends it in the one thread, and waits.")
 DECRYPTED = "Each byte is copied out of the socket, decrypted, hashed and copied into the file, one after the other."
 ENCRYPTED = "Each byte is read into memory, encrypted and copied into the socket, where plain ones go by sendfile."
 LIBRARIES = "Four fifths of it are pages of libraries' code and tables, most of them the C library's and OpenSSL's."
 PAGES = "A page is made by a thread of the pool, and sent by the one loop: the clients wait for each other there."
-PULLS_BESIDE = "The loop that answers also hands out the pieces of eight pulls, and takes them back."
+PULLS_BESIDE = ("Eight clients and the threads that serve them share the processors with the loop that answers; the "
+                "machine's is a process that sends back a byte meanwhile.")
 HELD = "Each push holds a buffer with what has come of the next piece, its request's memory, and an upload with its hash."
 FSYNCS = ("Each part of an image is synced, and so is each directory that is new or has a new entry, most of which commit "
           "the file system's journal; docker-registry syncs files alone. Each request goes to a thread and back.")
@@ -74,9 +75,11 @@ def push_rows(place):
         alone = compare(servers, in_turn([push([one]) for one in ones]))
         together = compare(servers, push(eight))
     alone[MACHINE] = openssl_sha256(*ones[0][::2])
+    copied = {MACHINE: copying(*ones[0][::2])}
     alone_is = alone[OURS].rate * 1e-6
     yield from of_bytes(f"push one blob, {BLOB_MIB} MiB", alone, at_least(0.75, MACHINE), at_most(1.0),
                         COPIES)
+    yield from of_bytes(f"copy a file, {BLOB_MIB} MiB", copied)
     yield from of_bytes(f"push 8 at once, {EIGHTH_MIB} MiB each", together, at_least(1.3 * alone_is),
                         at_most(1.0), COPIES)
     yield from of_memory("pushing blobs", together)
@@ -304,7 +307,8 @@ def beside_rows(place):
                         for path, source in zip(paths, sources)]
                 return [["sh", "-c", dropping(file, drop) + '"$@"', "sh",
                          *curl("-o", "/dev/null", server.url + path)] for path, file in zip(paths, data)]
-            samples = compare(servers, beside(pulls, "/v2/small/manifests/latest"))
+            samples = compare(servers, beside(pulls, gets("/v2/small/manifests/latest")))
+            samples[MACHINE] = compare(servers[:1], beside(pulls, echoes))[OURS]
             yield Figure(f"a manifest beside 8 pulls, {what}", "p99 ms", values(samples, "p99", 1e3), at_most(5),
                          PULLS_BESIDE)
 
